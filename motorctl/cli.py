@@ -1,0 +1,67 @@
+"""The command line: finds the command, has ``tyro`` parse its typed configuration, and says errors in one line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, get_type_hints
+
+from motorctl.errors import MotorctlError
+
+COMMANDS = {
+    "demo": ("motorctl.runtime.demo:demo", "the whole loop on a simulated person: train, then move the arm live"),
+    "train imitation": ("motorctl.training.recordings:train_on_recordings", "train a controller on recordings with cues"),
+    "headset": ("motorctl.runtime.headset:headset", "stream a recording, or a simulated person's EEG, over LSL"),
+    "live": ("motorctl.runtime.live:live", "move the limb from a live EEG stream"),
+}
+"""Command to the function that runs it, loaded only when it is called for, and to one line on what it does. The
+function takes one argument, a dataclass: the command's configuration."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 1 for an error that is said, 2 for wrong usage, 130 for Ctrl-C."""
+    words = sys.argv[1:] if arguments is None else arguments
+    name = next((n for n in COMMANDS if words[: len(n.split())] == n.split()), None)
+    if name is None:
+        return print_overview(words)
+    try:
+        run(name, words[len(name.split()) :])
+    except MotorctlError as error:
+        return complain(str(error))
+    except OSError as error:
+        return complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def run(name: str, words: list[str]) -> None:
+    """Parse the command's configuration from ``words`` and run it."""
+    import tyro  # here, because the overview is to come at once
+
+    module, function = COMMANDS[name][0].split(":")
+    command: Callable[[Any], None] = getattr(import_module(module), function)
+    command(tyro.cli(get_type_hints(command)["config"], prog=f"motorctl {name}", args=words))
+
+
+def complain(message: str) -> int:
+    """Say an error on one line of standard error."""
+    print("motorctl: " + " ".join(message.split()), file=sys.stderr)
+    return 1
+
+
+def print_overview(words: list[str]) -> int:
+    """Which commands there are; an error unless that is what was asked for."""
+    asked = not words or words[0] in ("-h", "--help", "help")
+    if words and words[0] == "--version":
+        from motorctl import __version__
+
+        print(f"motorctl {__version__}")
+        return 0
+    lines = [f"  {name:18s}{summary}" for name, (_, summary) in COMMANDS.items()]
+    usage = ["usage: motorctl COMMAND [OPTIONS]", "", *lines, "", "motorctl COMMAND --help explains each option."]
+    if not asked:
+        usage.insert(0, f"motorctl: there is no command '{' '.join(words[:2])}'.")
+    print("\n".join(usage), file=sys.stdout if asked else sys.stderr)
+    return 0 if asked else 2

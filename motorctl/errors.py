@@ -1,0 +1,31 @@
+"""What goes wrong for a user, said in one line: what was expected, what was found, and what to do."""
+
+
+class MotorctlError(Exception):
+    """Base of every error a user can cause or cure; the command line prints it as one line and exits with 1.
+
+    Args:
+        problem: what was expected and what was found.
+        cure: what the user can do about it.
+    """
+
+    def __init__(self, problem: str, cure: str) -> None:
+        super().__init__(f"{problem} {cure}")
+        self.problem = problem
+        self.cure = cure
+
+
+class RecordingError(MotorctlError):
+    """A recording is missing, damaged, or does not hold what was asked of it."""
+
+
+class StreamError(MotorctlError):
+    """No stream, more than one stream, or a stream that does not match what a controller was trained on."""
+
+
+class CheckpointError(MotorctlError):
+    """A stored controller is missing, damaged, or does not fit its use."""
+
+
+class ConfigurationError(MotorctlError):
+    """An option has a value that cannot be used."""

@@ -1,0 +1,64 @@
+"""A simulated person: a user and a brain that live from sample to sample, behind a headset or in a simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from motorctl.errors import ConfigurationError
+from motorctl.person.brain import Brain
+from motorctl.person.user import User
+
+
+class Person:
+    """Sees hand and target, gives off EEG.
+
+    Args:
+        user: forms an intention once in every control step.
+        brain: gives off EEG at its own rate, a whole multiple of the user's.
+        seed: of everything random in the brain.
+    """
+
+    def __init__(self, user: User, brain: Brain, seed: int) -> None:
+        self.brain = brain
+        self.user = user
+        self._samples = samples_per_step(user, brain)
+        self._phase = 0
+        self._hand = self._target = self._intention = torch.zeros(1, 2)
+        self._seen = user.initial_state()
+        self._state = brain.initial_state(1, seed)
+
+    def see(self, hand: NDArray[np.float64], target: NDArray[np.float64]) -> None:
+        """Light falls into the eye: hand and target ``(2,)`` (m) as they are now."""
+        self._hand, self._target = torch.as_tensor(hand)[None], torch.as_tensor(target)[None]
+
+    @torch.inference_mode()
+    def next_samples(self, count: int) -> NDArray[np.float32]:
+        """The next ``count`` samples of EEG, ``(count, channel)`` µV."""
+        if not count:
+            return np.empty((0, len(self.brain.labels)), np.float32)
+        intention = torch.cat([self._next_intention() for _ in range(count)])
+        eeg, self._state = self.brain.emit(intention[None], self._state)
+        return np.asarray(eeg[0].numpy())
+
+    def _next_intention(self) -> Tensor:
+        if self._phase == 0:
+            self._intention, self._seen = self.user.intend(self._hand, self._target, self._seen)
+        self._phase = (self._phase + 1) % self._samples
+        return self._intention
+
+
+def samples_per_step(user: User, brain: Brain) -> int:
+    """EEG samples in a control step.
+
+    Raises:
+        ConfigurationError: they are no whole number.
+    """
+    if brain.rate % user.rate:
+        raise ConfigurationError(
+            f"A control rate of {user.rate:g} Hz does not divide the EEG's {brain.rate:g} Hz.",
+            f"Choose a control rate such as {brain.rate / 5:g} Hz.",
+        )
+    return int(brain.rate // user.rate)

@@ -1,0 +1,155 @@
+"""``motorctl demo``: the whole loop on a simulated person, with no hardware and no download.
+
+A simulated person watches an expert; a GRU learns from the person's EEG to give the expert's commands; then the person
+wears a synthetic headset, in a process of its own, and moves the arm over Lab Streaming Layer in real time.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from motorctl.agents import ControllerConfig, RecurrentController
+from motorctl.envs import make_env
+from motorctl.errors import MotorctlError, StreamError
+from motorctl.evaluation.figures import draw_hand_paths, write_video
+from motorctl.evaluation.metrics import mean_pearson_r
+from motorctl.person.brain import Brain
+from motorctl.person.user import User
+from motorctl.runs import check_json_path, open_run_folder, plain, write_json
+from motorctl.runtime.live import Env, run_live
+from motorctl.runtime.loop import Step
+from motorctl.runtime.report import number, percent, print_table, summary_rows
+from motorctl.runtime.shuffled import shuffled_success_rate
+from motorctl.runtime.summary import summarize
+from motorctl.signals.lsl import LSLSource, find_stream
+from motorctl.signals.pipeline import Pipeline, PipelineConfig
+from motorctl.training.checkpoint import Checkpoint, save_checkpoint
+from motorctl.training.imitation import ImitationConfig, decode, train
+from motorctl.training.progress import progress_bar
+from motorctl.training.simulation import simulate_sessions, to_sequence
+
+ENVIRONMENT = "motorctl/ArmReach-v0"
+SESSIONS, SESSION_SECONDS = 12, 60.0
+"""Simulated sessions to learn from, and how long each is (s); one more is held back to score the decoder on."""
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """Close the loop on a simulated person: make EEG, train a GRU for about a minute, move the arm in real time."""
+
+    seconds: float = 20.0
+    """How long the closed loop runs (s)."""
+    seed: int = 0
+    """Seed of everything random: brain, targets, training."""
+    out: Path | None = None
+    """Run folder to write; by default a new one under runs/."""
+    json: Path | None = None
+    """File for the results as JSON, the same as summary.json in the run folder."""
+    video: bool = True
+    """Draw a video of the run, where OpenGL is there."""
+    pipeline: PipelineConfig = field(default_factory=PipelineConfig)
+    """From EEG to features."""
+    controller: ControllerConfig = field(default_factory=ControllerConfig)
+    """The recurrent network."""
+    training: ImitationConfig = field(default_factory=ImitationConfig)
+    """How it is trained."""
+
+
+def demo(config: DemoConfig) -> None:
+    """Run the command.
+
+    Raises:
+        MotorctlError: something the user can cure, a full disk or a blocked network for example.
+    """
+    console = Console()
+    check_json_path(config.json)
+    folder = open_run_folder(config.out, "demo", config)
+    env = make_env(ENVIRONMENT, command="velocity", control_rate=config.pipeline.rate)
+    started = time.perf_counter()
+    checkpoint, offline_r = train_on_simulation(config, env, console)
+    train_seconds = time.perf_counter() - started
+    save_checkpoint(checkpoint, folder)
+
+    console.print(f"A synthetic headset starts in a process of its own; {config.seconds:g} s of closed loop follow.")
+    name = f"motorctl-demo-{os.getpid()}"
+    with person_in_headset(name, config):
+        source = LSLSource(find_stream(name=name, timeout=60.0))
+        steps, ended = run_live(checkpoint, source, env, config.seconds, config.seed, f"{name}-limb", console)
+    summary = summarize(steps)
+    shuffled = shuffled_success_rate(steps, env, config.seed)
+    results = asdict(summary) | {
+        "shuffled_success_rate": shuffled,
+        "offline_pearson_r": offline_r,
+        "train_seconds": train_seconds,
+        "ended": ended,
+        "seed": config.seed,
+    }
+    write_json(folder / "summary.json", results)
+    if config.json:
+        write_json(config.json, results)
+    rows = summary_rows(summary)
+    rows.insert(2, ("success rate, output shuffled in time", percent(shuffled)))
+    rows.append(("decoded and intended velocity, offline", f"r = {number(offline_r, '')}"))
+    rows.append(("training", number(train_seconds, "s", 0)))
+    print_table(console, f"demo: {summary.seconds:.0f} s of closed loop, seed {config.seed}", rows)
+    draw(steps, env, config, folder, console)
+    console.print(f"Everything is in {folder}.")
+'''
+
+
+def train_on_simulation(config: DemoConfig, env: Env, console: Console) -> tuple[Checkpoint, float]:
+    """A controller trained on simulated sessions, and its correlation with the intention on one held back."""
+    user, brain = User(rate=config.pipeline.rate), Brain()
+    with progress_bar(console, "simulating", SESSIONS + 1) as progress:
+        sessions = simulate_sessions(env, user, brain, SESSIONS + 1, SESSION_SECONDS, config.seed, progress)
+    unfitted = Pipeline(config.pipeline, brain.info)
+    pipeline = unfitted.fit([unfitted.process(session.eeg)[0] for session in sessions[:-1]])
+    torch.manual_seed(config.seed)
+    controller = RecurrentController(config.controller, len(pipeline.names), 2, scale=user.max_speed)
+    sequences = [to_sequence(session, pipeline) for session in sessions]
+    with progress_bar(console, "training", config.training.epochs) as progress:
+        losses = train(controller, sequences[:-1], config.training, config.pipeline.rate, progress)
+    decoded = decode(controller, sequences[-1].features.values)
+    offline_r = mean_pearson_r(decoded, sessions[-1].intentions[: len(decoded)])
+    history = {"config": plain(asdict(config)), "data": "simulated", "loss": losses, "offline_pearson_r": offline_r}
+    return Checkpoint(controller, pipeline, "velocity", ENVIRONMENT, history=history), offline_r
+
+
+@contextmanager
+def person_in_headset(name: str, config: DemoConfig) -> Iterator[None]:
+    """A simulated person in a process of its own, streaming as ``name`` and watching ``<name>-limb``."""
+    options = {"--name": name, "--limb-stream": f"{name}-limb", "--control-rate": config.pipeline.rate, "--seed": config.seed}
+    words = [str(word) for option in options.items() for word in option]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "motorctl", "headset", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        _, errors = process.communicate(timeout=10)
+        if process.returncode not in (0, -signal.SIGTERM, 1):
+            raise StreamError(f"The synthetic headset ended early: {errors.decode().strip()}.", "Run it by hand.")
+
+
+def draw(steps: list[Step], env: Env, config: DemoConfig, folder: Path, console: Console) -> None:
+    """The pictures: hand paths always, a video where there is OpenGL."""
+    radius = env.get_wrapper_attr("target_radius")
+    draw_hand_paths(steps, radius, f"closed loop, seed {config.seed}", folder / "hand_paths.png")
+    if not config.video:
+        return
+    try:
+        write_video(steps, config.pipeline.rate, folder / "video.mp4")
+    except MotorctlError as error:
+        console.print(f"No video: {error}")

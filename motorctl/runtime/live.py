@@ -1,0 +1,131 @@
+"""``motorctl live``: a trained controller moves the limb from an EEG stream, in real time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+from pylsl import local_clock  # type: ignore[import-untyped]
+from rich.console import Console
+
+from motorctl.envs import make_env
+from motorctl.runs import check_json_path, open_run_folder, write_json
+from motorctl.runtime.limb_stream import limb_outlet, limb_sample
+from motorctl.runtime.loop import Step, run_loop
+from motorctl.runtime.report import print_table, print_trial, summary_rows
+from motorctl.runtime.summary import summarize
+from motorctl.signals.lsl import LSLSource, find_stream
+from motorctl.signals.stream import Chunk, channel_indices
+from motorctl.threads import one_thread
+from motorctl.training.checkpoint import Checkpoint, load_checkpoint
+from motorctl.training.imitation import decode
+
+Env = gym.Env[NDArray[np.float32], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class LiveConfig:
+    """Close the loop from a live EEG stream to the limb. Ctrl-C ends it, with the summary written."""
+
+    controller: Path
+    """Run folder of a trained controller."""
+    stream: str
+    """Name, type or source_id of the EEG stream."""
+    seconds: float = 60.0
+    """How long to run (s)."""
+    timeout: float = 10.0
+    """How long to wait for the stream to appear (s)."""
+    unit: str | None = None
+    """Unit of the EEG (V, mV, µV, uV, nV), where the stream says none or a wrong one."""
+    environment: str | None = None
+    """Environment id; by default the one the controller was trained for."""
+    limb_stream: str = "motorctl-limb"
+    """Name of the LSL stream that hand, target and command go out on."""
+    out: Path | None = None
+    """Run folder to write; by default a new one under runs/."""
+    json: Path | None = None
+    """File for the results as JSON."""
+    seed: int = 0
+    """Seed of the targets."""
+
+
+def live(config: LiveConfig) -> None:
+    """Run the command.
+
+    Raises:
+        CheckpointError: the controller cannot be loaded.
+        StreamError: there is no such stream, more than one, or one that the controller was not trained on.
+        ConfigurationError: an option has a value that cannot be used.
+    """
+    console = Console()
+    check_json_path(config.json)
+    checkpoint = load_checkpoint(config.controller)
+    rate = checkpoint.pipeline.config.rate
+    env = make_env(config.environment or checkpoint.environment, command=checkpoint.command, control_rate=rate)
+    source = LSLSource(find_stream(config.stream, timeout=config.timeout), config.timeout, config.unit)
+    channel_indices(source.info, checkpoint.pipeline.info)
+    folder = open_run_folder(config.out, "live", config)
+    console.print(f"{config.stream} moves {env.spec.id if env.spec else 'the limb'} for {config.seconds:g} s.")
+    steps, ended = run_live(checkpoint, source, env, config.seconds, config.seed, config.limb_stream, console)
+    env.close()
+    summary = summarize(steps)
+    results = asdict(summary) | {"ended": ended, "seed": config.seed}
+    write_json(folder / "summary.json", results)
+    if config.json:
+        write_json(config.json, results)
+    print_table(console, f"live: {summary.seconds:.0f} s, {ended}", summary_rows(summary))
+    console.print(f"summary.json is in {folder}.")
+
+
+def run_live(
+    checkpoint: Checkpoint, source: LSLSource, env: Env, seconds: float, seed: int, limb_stream: str, console: Console
+) -> tuple[list[Step], str]:
+    """Run the loop on wall-clock time, with a line for every target.
+
+    Returns:
+        its steps, and why it ended: ``time is up``, ``interrupted`` (Ctrl-C) or ``stream lost``.
+    """
+    outlet = limb_outlet(limb_stream, checkpoint.pipeline.config.rate)
+    steps: list[Step] = []
+    try:
+        with one_thread():
+            warm_up(checkpoint, env)
+            with source:
+                started = local_clock()
+                loop = run_loop(
+                    source,
+                    checkpoint.pipeline,
+                    checkpoint.controller,
+                    env,
+                    local_clock,
+                    seconds,
+                    seed,
+                    sinks=[lambda step: outlet.push_sample(limb_sample(step)), steps.append],
+                )
+                print_trials(loop, console)
+                return steps, "stream lost" if local_clock() - started < seconds else "time is up"
+    except KeyboardInterrupt:
+        return steps, "interrupted"
+
+
+def warm_up(checkpoint: Checkpoint, env: Env) -> None:
+    """Run everything once before the stream is opened: first calls allocate, and would cost deadlines."""
+    info, controller = checkpoint.pipeline.info, checkpoint.controller
+    second = np.zeros((round(info.rate), len(info.channels)), np.float32)
+    features, _ = checkpoint.pipeline.process(Chunk(second, np.arange(len(second)) / info.rate))
+    commands = decode(controller, features.values)
+    env.reset(seed=0)
+    env.step(env.get_wrapper_attr("to_action")(commands[-1]))
+
+
+def print_trials(loop: Iterable[Step], console: Console) -> None:
+    """Run the loop to its end, with a line for each trial that ends."""
+    trials = 0
+    for step in loop:
+        if step.outcome:
+            trials += 1
+            print_trial(console, trials, step)

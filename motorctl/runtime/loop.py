@@ -1,0 +1,147 @@
+"""The loop, one for simulated and for wall-clock time: they differ in the source and in the clock alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import gymnasium as gym
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from motorctl.agents import RecurrentController, State
+from motorctl.signals.pipeline import Features, Pipeline, PipelineState, join_features
+from motorctl.signals.stream import Source, channel_indices
+
+Array = NDArray[np.float64]
+
+STALE = 0.25
+"""Age of the newest sample (s) from which on the command is neutral: a hand must not run on while nobody is heard."""
+LOST = 5.0
+"""Silence (s) after which the loop ends: the stream is gone."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happened in one control step.
+
+    Args:
+        time: when the command went out, on the loop's clock (s).
+        command: what the limb was told, after the last word (m/s for a velocity).
+        hand: ``(2,)`` position of the hand after the step (m).
+        hand_velocity: ``(2,)`` (m/s).
+        target: ``(2,)`` (m).
+        joints: joint angles after the step (rad).
+        activation: of the muscles after the step (0 to 1).
+        outcome: why the trial ended with this step (``reached``, ``time limit``, ``unstable``), empty while it goes on.
+        trial_time: since the target appeared (s).
+        latency: from the newest sample that the command rests on to the command (s); NaN if the command is neutral.
+        missed: deadlines that went by without a command before this one.
+    """
+
+    time: float
+    command: Array
+    hand: Array
+    hand_velocity: Array
+    target: Array
+    joints: Array
+    activation: Array
+    outcome: str
+    trial_time: float
+    latency: float
+    missed: int
+
+
+Sink = Callable[[Step], None]
+
+
+@torch.inference_mode()
+def run_loop(
+    source: Source,
+    pipeline: Pipeline,
+    controller: RecurrentController,
+    env: gym.Env[NDArray[np.float32], NDArray[np.float32]],
+    now: Callable[[], float],
+    seconds: float,
+    seed: int,
+    sinks: Iterable[Sink] = (),
+) -> Iterator[Step]:
+    """Run ``controller`` on ``env`` for ``seconds``, one :class:`Step` at a time; ends early if the stream is lost.
+
+    Args:
+        source: opened; must have the pipeline's channels.
+        pipeline: fitted, at the environment's control rate.
+        now: the clock that the source's time stamps are on (s).
+        sinks: told of every step as soon as its command is out.
+
+    Raises:
+        StreamError: the source does not give what the pipeline needs.
+    """
+    reader = Reader(source, pipeline, now)
+    limb = env.unwrapped
+    period = 1 / env.get_wrapper_attr("control_rate")
+    to_action = env.get_wrapper_attr("to_action")
+    hidden = controller.initial_state(1)
+    command = np.zeros(controller.commands)
+    env.reset(seed=seed)
+    started = trial_start = now()
+    deadline = started + period
+    while deadline <= started + seconds + period / 2 and now() - reader.newest < LOST:
+        rows = reader.read_until(deadline)
+        if len(rows.values):
+            command, hidden = decide(controller, rows, hidden)
+        fresh = now() - reader.newest <= STALE
+        if not (fresh and np.isfinite(command).all()):
+            command = np.zeros(controller.commands)
+        _, _, terminated, truncated, info = env.step(to_action(command))
+        issued = now()
+        missed = max(0, int((issued - deadline) / period))
+        step = Step(
+            time=issued,
+            command=command,
+            hand=info["hand_position"],
+            hand_velocity=info["hand_velocity"],
+            target=info["target_position"],
+            joints=limb.data.qpos.copy(),
+            activation=limb.data.act.copy(),
+            outcome=info["reason"],
+            trial_time=issued - trial_start,
+            latency=issued - reader.newest if fresh else float("nan"),
+            missed=missed,
+        )
+        for sink in sinks:
+            sink(step)
+        if terminated or truncated:
+            env.reset(options={"keep_limb": True})
+            trial_start = now()
+        yield step
+        deadline += (1 + missed) * period
+
+
+def decide(controller: RecurrentController, rows: Features, hidden: State) -> tuple[Array, State]:
+    """The command after all new rows, oldest first: the network has to see every one, the limb only the newest."""
+    commands, hidden = controller(torch.from_numpy(rows.values)[None], hidden)
+    return commands[0, -1].double().numpy(), hidden
+
+
+class Reader:
+    """Turns whatever has arrived into features; remembers the pipeline's state and how old the newest sample is."""
+
+    def __init__(self, source: Source, pipeline: Pipeline, now: Callable[[], float]) -> None:
+        self.newest = now()
+        self._source, self._pipeline, self._now = source, pipeline, now
+        self._columns = channel_indices(source.info, pipeline.info)
+        self._state: PipelineState | None = None
+
+    def read_until(self, deadline: float) -> Features:
+        """All feature rows that become complete before ``deadline``; returns then."""
+        parts = []
+        while (left := deadline - self._now()) > 0:
+            chunk = self._source.read(left)
+            if len(chunk):
+                features, self._state = self._pipeline.process(chunk.select(self._columns), self._state)
+                self.newest = float(chunk.times[-1])
+                parts.append(features)
+        return join_features(parts, len(self._pipeline.names))
+

@@ -1,0 +1,49 @@
+"""What a run says on the console while it goes and when it ends."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from motorctl.runtime.loop import Step
+from motorctl.runtime.summary import Summary
+
+
+def print_trial(console: Console, number: int, step: Step) -> None:
+    """One line when a trial ends: which target, and how it went."""
+    x, y = step.target
+    where = f"target {number:3d} at ({x:+.2f}, {y:+.2f}) m"
+    if step.outcome == "reached":
+        console.print(f"{where}  [green]reached[/green] in {step.trial_time:.2f} s", highlight=False)
+    else:
+        console.print(f"{where}  [red]missed[/red]: {step.outcome} after {step.trial_time:.2f} s", highlight=False)
+
+
+def print_table(console: Console, title: str, rows: list[tuple[str, str]]) -> None:
+    """Figures, one a row."""
+    table = Table("", "", title=title, show_header=False)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def summary_rows(summary: Summary) -> list[tuple[str, str]]:
+    """The summary's figures in words."""
+    latency = summary.latency_ms
+    return [
+        ("targets reached", f"{summary.reached} of {summary.targets}"),
+        ("success rate", percent(summary.success_rate)),
+        ("median time to target", number(summary.median_time_to_target_s, "s")),
+        ("sample to command, p50 / p99", f"{number(latency['p50'], 'ms', 1)} / {number(latency['p99'], 'ms', 1)}"),
+        ("deadlines missed", f"{summary.deadlines_missed} of {summary.deadlines}"),
+    ] + [("steps without a stream", str(summary.neutral_steps))] * bool(summary.neutral_steps)
+
+
+def percent(share: float | None) -> str:
+    """``0.953`` as ``95 %``; a dash where there is nothing to say."""
+    return "–" if share is None else f"{100 * share:.0f} %"
+
+
+def number(value: float | None, unit: str, digits: int = 2) -> str:
+    """A figure with its unit; a dash where there is nothing to say."""
+    return "–" if value is None else f"{value:.{digits}f} {unit}".strip()

@@ -1,0 +1,133 @@
+"""``motorctl train imitation``: learn from recordings with cues what an expert would do."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from motorctl.agents import ControllerConfig, RecurrentController
+from motorctl.errors import ConfigurationError, RecordingError
+from motorctl.evaluation.metrics import DecodingScore, decoding_score
+from motorctl.runs import check_json_path, open_run_folder, plain, write_json
+from motorctl.signals.pipeline import Pipeline, PipelineConfig
+from motorctl.signals.recording import Recording, read_recording
+from motorctl.signals.stream import channel_indices
+from motorctl.training.checkpoint import Checkpoint, save_checkpoint
+from motorctl.training.cues import REACH, cued_sequence, parse_cues
+from motorctl.training.imitation import ImitationConfig, decode, train
+from motorctl.training.progress import progress_bar
+from motorctl.training.sequence import Sequence, hold_back
+
+
+@dataclass(frozen=True)
+class ImitationFromRecordings:
+    """Train a recurrent controller on recordings: from the EEG alone, the velocity of an expert's reach to each cue."""
+
+    recordings: tuple[Path, ...]
+    """EDF+ files to train on."""
+    cues: tuple[str, ...]
+    """Which annotation asks for a reach in which direction (left, right, forward, back), such as T1=left T2=right."""
+    test: tuple[Path, ...] = ()
+    """EDF+ files to test on, never trained on."""
+    out: Path | None = None
+    """Run folder to write; by default a new one under runs/."""
+    json: Path | None = None
+    """File for the results as JSON."""
+    seed: int = 0
+    """Seed of everything random."""
+    hold_back: float = 0.2
+    """Share of the trials, the last of each recording, that is held back and scored (0 to 1)."""
+    environment: str = "motorctl/ArmReach-v0"
+    """Environment that the controller is for."""
+    pipeline: PipelineConfig = field(
+        default_factory=lambda: PipelineConfig(
+            rate=25.0,
+            channels=("C3", "C4", "Cz", "CP3", "CP4"),
+            reference="laplacian",
+            amplitude_band=None,
+            power_window=1.0,
+        )
+    )
+    """From EEG to features."""
+    controller: ControllerConfig = field(default_factory=lambda: ControllerConfig(width=16, dropout=0.3))
+    """The recurrent network."""
+    training: ImitationConfig = field(default_factory=ImitationConfig)
+    """How it is trained."""
+
+
+def train_on_recordings(config: ImitationFromRecordings) -> None:
+    """Run the command: train, score, store, print.
+
+    Raises:
+        RecordingError: a file is missing, damaged, or lacks a cue.
+        StreamError: the recordings differ in channels or rate.
+        ConfigurationError: an option has a value that cannot be used.
+    """
+    started = time.perf_counter()
+    console = Console()
+    check_json_path(config.json)
+    cues = parse_cues(config.cues)
+    if not 0 < config.hold_back < 1:
+        raise ConfigurationError(f"hold-back is {config.hold_back:g}.", "Choose a share above 0 and below 1.")
+    recordings = read_alike([*config.recordings, *config.test])
+    pipeline = Pipeline(config.pipeline, recordings[0].info)
+    sequences = [cued_sequence(recording, cues, pipeline) for recording in recordings]
+    folder = open_run_folder(config.out, "train imitation", config)
+
+    parts = [hold_back(s, config.hold_back, pipeline.memory) for s in sequences[: len(config.recordings)]]
+    fitted = pipeline.fit([kept.features for kept, _ in parts])
+    torch.manual_seed(config.seed)
+    controller = RecurrentController(config.controller, len(fitted.names), 2, scale=REACH)
+    with progress_bar(console, "training", config.training.epochs) as progress:
+        losses = train(controller, [scaled(kept, fitted) for kept, _ in parts], config.training, fitted.config.rate, progress)
+
+    scored = {f"{path.name}, held back": held for path, (_, held) in zip(config.recordings, parts, strict=True)}
+    scored |= {f"{r.path.name}, test": s for r, s in zip(recordings, sequences, strict=True) if r.path in config.test}
+    scores = {name: score(controller, scaled(s, fitted), config.seed)._asdict() for name, s in scored.items()}
+    results = {"scores": scores, "train_seconds": time.perf_counter() - started, "seed": config.seed}
+    data = {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in config.recordings}
+    history = {"config": plain(asdict(config)), "data": data, "loss": losses} | plain(results)
+    save_checkpoint(Checkpoint(controller, fitted, "velocity", config.environment, cues, history), folder)
+    write_json(folder / "summary.json", results)
+    if config.json:
+        write_json(config.json, results)
+    console.print(score_table(scores))
+    console.print(f"Controller and summary.json are in {folder}; pipeline delay {1e3 * fitted.delay:.0f} ms.")
+
+
+def read_alike(paths: list[Path]) -> list[Recording]:
+    """All recordings, with the channels of the first, in its order."""
+    if not paths:
+        raise RecordingError("No recording is given.", "Name EDF+ files with --recordings.")
+    first, *others = [read_recording(path) for path in paths]
+    return [first, *(other.select(channel_indices(other.info, first.info)) for other in others)]
+
+
+def scaled(sequence: Sequence, pipeline: Pipeline) -> Sequence:
+    """The sequence as the fitted pipeline gives it."""
+    return sequence.with_features(pipeline.scale(sequence.features))
+
+
+def score(controller: RecurrentController, sequence: Sequence, seed: int) -> DecodingScore:
+    """How well the controller decodes the sequence; rows that rest on missing samples do not count."""
+    valid = sequence.features.mask.all(axis=1)
+    decoded = decode(controller, sequence.features.values)
+    return decoding_score(decoded[valid], sequence.targets[valid], sequence.trial[valid], seed)
+
+
+def score_table(scores: dict[str, dict[str, Any]]) -> Table:
+    """Scores beside chance, for the console."""
+    table = Table("recording", "r", "chance (95 %)", "direction right", "95 % interval", title="decoded against expert velocity")
+    for name, s in scores.items():
+        low, high = s["accuracy_interval"]
+        share = f"{s['correct']} of {s['trials']} trials"
+        chance = f"{s['chance_r']:.2f} ({s['chance_r_95']:.2f})"
+        table.add_row(name, f"{s['pearson_r']:.2f}", chance, share, f"{100 * low:.0f}-{100 * high:.0f} %")
+    return table

@@ -1,0 +1,43 @@
+"""Sequences, what is held back, and lanes."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from motorctl.signals.pipeline import Features
+from motorctl.training.sequence import Sequence, hold_back, stack_lanes
+
+
+def sequence(length: int, trials: int = 0) -> Sequence:
+    times = np.arange(length) / 10
+    values = np.arange(2 * length, dtype=np.float32).reshape(length, 2) + 1
+    trial = np.full(length, -1)
+    for k in range(trials):
+        trial[20 * k + 5 : 20 * k + 15] = k
+    return Sequence(Features(values, times, np.ones((length, 2), bool)), values[:, :1] * 10, trial)
+
+
+def test_the_last_trials_are_held_back_with_a_gap() -> None:
+    earlier, later = hold_back(sequence(200, trials=10), share=0.2, gap=1.0)
+    assert set(later.trial) - {-1} == {8, 9}
+    assert set(earlier.trial) - {-1} == set(range(8))
+    assert later.features.times[0] == 16.5  # where trial 8 begins
+    assert earlier.features.times[-1] < 15.5
+
+
+@given(lengths=st.lists(st.integers(1, 50), min_size=1, max_size=5), lane=st.integers(1, 60))
+def test_lanes_hold_every_row_once_and_nothing_else(lengths: list[int], lane: int) -> None:
+    sequences = [sequence(length) for length in lengths]
+    lanes = stack_lanes(sequences, lane)
+    kept = lanes.weight[..., 0] > 0
+    np.testing.assert_array_equal(lanes.features[kept], np.concatenate([s.features.values for s in sequences]))
+    np.testing.assert_array_equal(lanes.targets[kept], np.concatenate([s.targets for s in sequences]))
+    assert not lanes.features[~kept].any() and not lanes.targets[~kept].any()
+
+
+def test_masked_rows_weigh_nothing() -> None:
+    whole = sequence(4)
+    whole.features.mask[2, 1] = False
+    assert stack_lanes([whole], 4).weight[0, :, 0].tolist() == [1, 1, 0, 1]
