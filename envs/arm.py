@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from typing import Self
 
@@ -13,8 +14,8 @@ Array = NDArray[np.float64]
 
 REST = "rest"
 """The keyframe of the rest posture: shoulder 45°, elbow 90°, the hand in front of the chest."""
-MARGIN = math.radians(10.0)
-"""Distance that the workspace keeps from where the ligaments tighten, rad."""
+MARGINS = math.radians(5.0), math.radians(10.0)
+"""Distance that the workspace keeps from where the ligaments of shoulder and elbow tighten, rad."""
 
 
 def load() -> mujoco.MjModel:
@@ -40,22 +41,32 @@ class Workspace:
         (a, b), (c, d) = model.tendon_lengthspring[-2:].tolist()  # the dead bands of the two ligaments
         return cls(
             lengths=(float(model.body("forearm").pos[0]), float(model.site("hand").pos[0])),
-            shoulder=(a + MARGIN, b - MARGIN),
-            elbow=(c + MARGIN, d - MARGIN),
+            shoulder=(a + MARGINS[0], b - MARGINS[0]),
+            elbow=(c + MARGINS[1], d - MARGINS[1]),
         )
 
     def clip(self, position: Array) -> Array:
         """The nearest reachable positions, first by direction, then by distance from the shoulder."""
         upper, fore = self.lengths
-        open_, bent = (np.sqrt(upper**2 + fore**2 + 2 * upper * fore * np.cos(angle)) for angle in self.elbow)
+        bent, open_ = self.radii
         radius = np.minimum(np.maximum(np.hypot(position[..., 0], position[..., 1]), bent), open_)
-        elbow = np.arccos((radius**2 - upper**2 - fore**2) / (2 * upper * fore))
-        ahead = np.arctan2(fore * np.sin(elbow), upper + fore * np.cos(elbow))
+        ahead = np.arccos((radius * radius + (upper**2 - fore**2)) / (2 * upper * radius))  # of the upper arm
         # angles from the middle of the range, so that the jump of arctan2 is farthest from what can be reached
         middle, half = (self.shoulder[0] + self.shoulder[1]) / 2, (self.shoulder[1] - self.shoulder[0]) / 2
-        off = np.remainder(np.arctan2(position[..., 1], position[..., 0]) - ahead - middle + np.pi, 2 * np.pi) - np.pi
+        direction = np.arctan2(position[..., 1], position[..., 0]) - ahead + (math.pi - middle)
+        off = np.remainder(direction, 2 * math.pi) - math.pi
         angle = np.minimum(np.maximum(off, -half), half) + middle + ahead
-        return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
+        clipped = np.empty_like(position)
+        clipped[..., 0] = radius * np.cos(angle)
+        clipped[..., 1] = radius * np.sin(angle)
+        return clipped
+
+    @cached_property
+    def radii(self) -> tuple[float, float]:
+        """Least and greatest distance of the hand from the shoulder, m."""
+        upper, fore = self.lengths
+        open_, bent = (math.sqrt(upper**2 + fore**2 + 2 * upper * fore * math.cos(angle)) for angle in self.elbow)
+        return bent, open_
 
     def contains(self, position: Array) -> NDArray[np.bool_]:
         """Whether positions can be reached, (...)."""

@@ -1,5 +1,6 @@
 """The environment `motorctl/ArmReach-v0`: the planar arm and the reaching task, as a `gymnasium.Env`."""
 
+import math
 from collections import deque
 from typing import Any, ClassVar, Literal, get_args
 
@@ -25,7 +26,8 @@ MAX_SPEED = 0.6
 """Hand speed along x and along y that an action of 1 stands for, m/s: brisk reaching."""
 TRAIL_SECONDS = 1.0
 """How much of the hand's path is drawn."""
-BAD_STATE = [mujoco.mjtWarning.mjWARN_BADQPOS, mujoco.mjtWarning.mjWARN_BADQVEL, mujoco.mjtWarning.mjWARN_BADQACC]
+BAD_STATE = slice(mujoco.mjtWarning.mjWARN_BADQPOS.value, mujoco.mjtWarning.mjWARN_BADQACC.value + 1)
+"""The warnings at which MuJoCo gives up and resets the state: bad positions, velocities or accelerations."""
 
 
 class ActionError(MotorctlError, ValueError):
@@ -47,9 +49,9 @@ class ArmReach(gymnasium.Env[Observation, NDArray[np.float32]], EzPickle):
     | index | what                                             | unit  | range      |
     |-------|--------------------------------------------------|-------|------------|
     | 0-1   | shoulder and elbow angle                         | rad   | -π ... π   |
-    | 2-3   | shoulder and elbow velocity                      | rad/s | unbounded  |
+    | 2-3   | shoulder and elbow velocity, clipped             | rad/s | ±50        |
     | 4-5   | hand position, x and y                           | m     | ±arm length|
-    | 6-7   | hand velocity, x and y                           | m/s   | unbounded  |
+    | 6-7   | hand velocity, x and y, clipped                  | m/s   | ±20        |
     | 8-9   | target position, x and y                         | m     | ±arm length|
     | 10-15 | activation of the muscles, in the order of action | –    | 0 ... 1    |
 
@@ -109,6 +111,7 @@ class ArmReach(gymnasium.Env[Observation, NDArray[np.float32]], EzPickle):
 
         self._model.geom("target").size[0] = target_radius
         self._data = mujoco.MjData(self._model)
+        self._reference: NDArray[np.float64]
         self._reset_limb()
         self.workspace = arm.Workspace.of(self._model)
         self.rest_position = self._hand.copy()
@@ -128,9 +131,10 @@ class ArmReach(gymnasium.Env[Observation, NDArray[np.float32]], EzPickle):
         size = self._model.nu if command == "muscles" else 2
         self.action_space = Box(-1.0, 1.0, (size,), np.float32)
         reach = sum(self.workspace.lengths)
-        high = [np.pi] * 2 + [np.inf] * 2 + [reach] * 2 + [np.inf] * 2 + [reach] * 2 + [1.0] * self._model.nu
-        low = [-bound for bound in high[:10]] + [0.0] * self._model.nu
-        self.observation_space = Box(np.array(low, np.float32), np.array(high, np.float32), dtype=np.float32)
+        high = [np.pi] * 2 + [50.0] * 2 + [reach] * 2 + [20.0] * 2 + [reach] * 2 + [1.0] * self._model.nu
+        self._high = np.array(high, np.float32)
+        self._low = np.where(self._high == 1, 0, -self._high).astype(np.float32)  # activations are not negative
+        self.observation_space = Box(self._low, self._high, dtype=np.float32)
 
     def to_action(self, command: ArrayLike) -> NDArray[np.float32]:
         """The action of a physical command: excitations (6,) in [0, 1], or a hand velocity (2,) in m/s, clipped.
@@ -160,8 +164,10 @@ class ArmReach(gymnasium.Env[Observation, NDArray[np.float32]], EzPickle):
         if not (keep and self._limb_usable):
             self._reset_limb()
         self._target[:] = self.task.draw(self.np_random, self._hand) if target is None else target
+        mujoco.mj_step1(self._model, self._data)  # brings the picture of the target along
         self._steps = self._stayed = 0
         self._limb_usable = True
+        self._trail.clear()
         if self.render_mode == "human":
             self.render()
         return self._observe(), self._info("", {})
@@ -197,7 +203,7 @@ class ArmReach(gymnasium.Env[Observation, NDArray[np.float32]], EzPickle):
                 self.render()
         return self._observe(), sum(terms.values()), terminated, truncated, self._info(reason, terms)
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """A picture (640, 640, 3) in mode "rgb_array"; in mode "human" the window is brought up to date.
 
         Raises:
@@ -220,11 +226,13 @@ class ArmReach(gymnasium.Env[Observation, NDArray[np.float32]], EzPickle):
 
     @property
     def _hand(self) -> NDArray[np.float64]:
-        return self._data.sensordata[0:2]
+        hand: NDArray[np.float64] = self._data.sensordata[0:2]
+        return hand
 
     @property
     def _target(self) -> NDArray[np.float64]:
-        return self._data.mocap_pos[0, :2]
+        target: NDArray[np.float64] = self._data.mocap_pos[0, :2]
+        return target
 
     def _reset_limb(self) -> None:
         mujoco.mj_resetDataKeyframe(self._model, self._data, self._model.key(arm.REST).id)
@@ -240,7 +248,8 @@ class ArmReach(gymnasium.Env[Observation, NDArray[np.float32]], EzPickle):
             )
         if not np.isfinite(values).all():
             raise ActionError(f"The command {values} is not finite.", "Check the controller that made it.")
-        return np.minimum(np.maximum(values, -1.0), 1.0)
+        clipped: NDArray[np.float64] = np.minimum(np.maximum(values, -1.0), 1.0)
+        return clipped
 
     def _check_target(self, target: NDArray[np.float64]) -> None:
         if target.shape != (2,) or not np.isfinite(target).all() or not self.workspace.contains(target):
@@ -260,9 +269,10 @@ class ArmReach(gymnasium.Env[Observation, NDArray[np.float32]], EzPickle):
     def _observe(self) -> Observation:
         data = self._data
         sensors = data.sensordata
-        return np.concatenate(
-            [data.qpos, data.qvel, sensors[0:2], sensors[3:5], self._target, data.act], dtype=np.float32
-        )
+        parts = [data.qpos, data.qvel, sensors[0:2], sensors[3:5], self._target, data.act]
+        observation = np.concatenate(parts, dtype=np.float32)
+        np.maximum(observation, self._low, out=observation)
+        return np.minimum(observation, self._high, out=observation)
 
     def _info(self, reason: str, terms: dict[str, float]) -> dict[str, Any]:
         sensors = self._data.sensordata
@@ -283,11 +293,11 @@ def _choose(name: str, value: object, allowed: tuple[object, ...]) -> None:
 
 def _substeps(control_rate: float, physics_rate: float) -> int:
     """Physics steps in a control step."""
-    whole = round(physics_rate)
-    allowed = [whole // n for n in range(whole, 0, -1) if whole % n == 0]
-    if control_rate not in allowed:
+    steps = round(physics_rate / control_rate) if 0 < control_rate <= physics_rate else 0
+    if steps == 0 or not math.isclose(steps * control_rate, physics_rate):
+        whole = [rate for rate in range(1, round(physics_rate) + 1) if physics_rate % rate == 0]
         raise ConfigurationError(
-            f"control_rate must divide the physics rate, {whole} Hz; {control_rate!r} does not.",
-            f"Use one of {', '.join(map(str, allowed))} Hz.",
+            f"control_rate must divide the physics rate, {physics_rate:g} Hz; {control_rate!r} does not.",
+            f"Use one of {', '.join(map(str, whole))} Hz.",
         )
-    return whole // round(control_rate)
+    return steps

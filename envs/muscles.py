@@ -34,8 +34,15 @@ class Muscles:
     """Optimal fibre length L0, m."""
     slack: Array
     """Tendon length LT, m: the length of the path less that of the fibre."""
-    curve: Array
-    """(5, muscle): lmin, lmax (L0), vmax (L0/s), fpmax, fvmax (peak force)."""
+    shortest: Array
+    longest: Array
+    """Stretch of the fibre at which no active force is left, L0: lmin - 1 and lmax - 1."""
+    fastest: Array
+    """Shortening velocity at which no active force is left, m/s: vmax."""
+    surplus: Array
+    """Active force above the isometric one that lengthening gives, of `force`: fvmax - 1."""
+    passive: Array
+    """Passive force where its curve becomes straight, halfway to `longest`, N: half of fpmax."""
     times: Array
     """(2, muscle): time constants of activation and deactivation, s."""
     timestep: float
@@ -51,14 +58,18 @@ class Muscles:
         """Read them from a model all of whose actuators are muscles."""
         data = mujoco.MjData(model)
         mujoco.mj_forward(model, data)
-        low, high, force, _, *curve = model.actuator_gainprm[:, :9].T
-        shortest, longest = model.actuator_lengthrange.T
-        optimal = (longest - shortest) / (high - low)
+        low, high, force, _, lmin, lmax, vmax, fpmax, fvmax = model.actuator_gainprm[:, :9].T
+        first, last = model.actuator_lengthrange.T
+        optimal = (last - first) / (high - low)
         return cls(
             force=force.copy(),
             optimal=optimal,
-            slack=shortest - low * optimal,
-            curve=np.array(curve),
+            slack=first - low * optimal,
+            shortest=lmin - 1,
+            longest=lmax - 1,
+            fastest=optimal * vmax,
+            surplus=fvmax - 1,
+            passive=force * fpmax / 2,
             times=model.actuator_dynprm[:, :2].T.copy(),
             timestep=model.opt.timestep,
             rows=np.repeat(np.arange(model.nu), data.moment_rownnz),
@@ -73,23 +84,22 @@ class Muscles:
             length: (..., muscle) `actuator_length`, m.
             velocity: (..., muscle) `actuator_velocity`, m/s, lengthening positive.
         """
-        lmin, lmax, vmax, _, fvmax = self.curve
-        fibre = (length - self.slack) / self.optimal
         # the force-length curve is two half parabolas a side, meeting halfway between the optimum and either end
-        away = np.where(fibre > 1, (fibre - 1) / (lmax - 1), (1 - fibre) / (1 - lmin))
-        near = 1 - 2 * away * away
-        far = 2 * np.square(np.maximum(1 - away, 0))
-        speed = velocity / (self.optimal * vmax)
-        excess = fvmax - 1
-        slower = np.square(np.maximum(speed + 1, 0))
-        faster = fvmax - np.square(np.maximum(excess - speed, 0)) / excess
-        return -self.force * np.where(away < 0.5, near, far) * np.where(speed < 0, slower, faster)
+        stretch = (length - self.slack) / self.optimal - 1
+        away = np.minimum(np.maximum(stretch / self.longest, stretch / self.shortest), 1)
+        beyond = np.maximum(2 * away - 1, 0)
+        # the force-velocity curve is a parabola a side, flat beyond their vertices
+        speed = np.minimum(np.maximum(velocity / self.fastest, -1), self.surplus)
+        bend = speed * np.minimum(speed, -speed / self.surplus)
+        force: Array = -self.force * (1 - 2 * away * away + beyond * beyond) * (1 + 2 * speed + bend)
+        return force
 
     def bias(self, length: Array) -> Array:
         """Passive force: negative, N, as `mju_muscleBias`; `length` (..., muscle) is `actuator_length`, m."""
-        _, lmax, _, fpmax, _ = self.curve
-        strain = np.maximum((length - self.slack) / self.optimal - 1, 0) / ((lmax - 1) / 2)
-        return -self.force * fpmax * np.where(strain < 1, strain * strain / 2, strain - 0.5)
+        strain = np.maximum((length - self.slack) / self.optimal - 1, 0) * 2 / self.longest
+        beyond = np.maximum(strain - 1, 0)  # a parabola, then its tangent
+        force: Array = self.passive * (beyond * beyond - strain * strain)
+        return force
 
     def moment(self, sparse: Array) -> Array:
         """Moment arms dl/dq (..., muscle, joint), m, from `actuator_moment` (..., entry)."""
@@ -111,7 +121,8 @@ class Muscles:
         slowing = 0.5 + 1.5 * activation
         time = np.where(wanted > activation, self.times[0] * slowing, self.times[1] / slowing)
         kept = np.maximum(1 - self.timestep / time, 0) ** round(duration / self.timestep)
-        return np.minimum(np.maximum((wanted - kept * activation) / (1 - kept), 0), 1)
+        excitation: Array = np.minimum(np.maximum((wanted - kept * activation) / (1 - kept), 0), 1)
+        return excitation
 
 
 def share(effect: Array, torque: Array) -> Array:
@@ -131,37 +142,38 @@ def share(effect: Array, torque: Array) -> Array:
     """
     wanted = torque[..., None]
     transposed = np.swapaxes(effect, -1, -2)
-    soft = SOFTNESS * np.eye(effect.shape[-2])
-    multiplier = np.linalg.solve(effect @ transposed + soft, wanted)
+    soft = np.diag(np.full(effect.shape[-2], SOFTNESS))
+    multiplier = np.asarray(np.linalg.solve(effect @ transposed + soft, wanted), dtype=np.float64)
     drive = transposed @ multiplier
+    activation = np.minimum(np.maximum(drive, 0), 1)
+    residual = wanted - effect @ activation - SOFTNESS * multiplier
     for _ in range(ITERATIONS):
+        step = np.linalg.solve(effect @ ((activation == drive) * transposed) + soft, residual)
+        start, multiplier = multiplier, multiplier + step
+        previous, drive = drive, transposed @ multiplier
         activation = np.minimum(np.maximum(drive, 0), 1)
         residual = wanted - effect @ activation - SOFTNESS * multiplier
         if abs(residual).max() < SETTLED:
             break
-        step = np.linalg.solve(effect @ ((activation == drive) * transposed) + soft, residual)
-        change = transposed @ step
-        stride = _stride(effect, wanted, multiplier, step, drive, change)
-        multiplier = multiplier + stride * step
-        drive = drive + stride * change
-    return np.minimum(np.maximum(drive, 0), 1)[..., 0]
+        if (step * residual).sum(-2).min() < -SETTLED:  # the cost rises again before the end of the step
+            step = step * _stride(effect, wanted, start, step, previous)
+            multiplier = start + step
+            drive = transposed @ multiplier
+            activation = np.minimum(np.maximum(drive, 0), 1)
+            residual = wanted - effect @ activation - SOFTNESS * multiplier
+    return activation[..., 0]
 
 
-def _stride(effect: Array, wanted: Array, multiplier: Array, step: Array, drive: Array, change: Array) -> Array | float:
+def _stride(effect: Array, wanted: Array, multiplier: Array, step: Array, drive: Array) -> Array:
     """The part (..., 1, 1) of a step, in [0, 1], at which the cost along it is least."""
-
-    def slope(part: Array | float) -> Array:  # (..., 1, part) of the cost, from the parts (..., 1, part)
-        activation = np.minimum(np.maximum(drive + part * change, 0), 1)
-        lack: Array = wanted - effect @ activation - SOFTNESS * (multiplier + part * step)
-        return -(step * lack).sum(-2, keepdims=True)
-
-    if slope(1.0).max() <= SETTLED:  # the whole step goes downhill, as nearly always
-        return 1.0
-    # the slope is linear between the points where the drive of a muscle crosses 0 or 1
+    change = np.swapaxes(effect, -1, -2) @ step
+    # the slope of the cost is linear between the points where the drive of a muscle crosses 0 or 1
     with np.errstate(divide="ignore", invalid="ignore"):
         kinks = np.concatenate([-drive / change, (1 - drive) / change, np.zeros_like(drive[..., :1, :])], axis=-2)
-    kinks = np.swapaxes(np.sort(np.where((kinks >= 0) & (kinks < 1), kinks, 1), axis=-2), -1, -2)
-    slopes = slope(kinks)
+    kinks = np.swapaxes(np.sort(np.where((kinks >= 0) & (kinks < 1), kinks, 1), axis=-2), -1, -2)  # (..., 1, kink)
+    activation = np.minimum(np.maximum(drive + kinks * change, 0), 1)
+    residual = wanted - effect @ activation - SOFTNESS * (multiplier + kinks * step)
+    slopes = -(step * residual).sum(-2, keepdims=True)
     after = np.clip((slopes <= 0).sum(-1, keepdims=True), 1, slopes.shape[-1] - 1)
     low, high = np.take_along_axis(slopes, after - 1, -1), np.take_along_axis(slopes, after, -1)
     start, end = np.take_along_axis(kinks, after - 1, -1), np.take_along_axis(kinks, after, -1)

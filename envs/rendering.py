@@ -109,6 +109,6 @@ def _draw(scene: mujoco.MjvScene, path: Sequence[NDArray[np.float64]]) -> None:
         colour = np.append(TRAIL, 0.9 * (i + 1) / len(path)).astype(np.float32)
         capsule = mujoco.mjtGeom.mjGEOM_CAPSULE
         mujoco.mjv_initGeom(geom, capsule, np.zeros(3), np.zeros(3), np.eye(3).ravel(), colour)
-        start, end = np.append(path[i], 0.06), np.append(path[i + 1], 0.06)  # above the arm
+        start, end = np.append(path[i], 0.035), np.append(path[i + 1], 0.035)  # above the arm
         mujoco.mjv_connector(geom, capsule, 0.0025, start, end)
         scene.ngeom += 1

@@ -24,6 +24,8 @@ ACCELERATION = 10.0
 DAMPING = 0.1
 """Of the damped least squares, m/rad: the hand slows where the arm is nearly straight and its joints would race."""
 
+DAMPED = DAMPING**2 * np.eye(2)
+
 
 class VelocityController:
     """Moves the hand of a planar chain of hinges about z with a wanted velocity; one call a control step.
@@ -59,7 +61,7 @@ class VelocityController:
         hand = data.sensordata[..., 0:2]
         following = self._workspace.clip(hand + _limit(reference + velocity * self._period - hand, LEASH))
         # clipping may move the reference faster than was wanted: that is no reason to throw the hand after it
-        pace = _limit((following - reference) / self._period, np.sqrt((velocity * velocity).sum(-1, keepdims=True)))
+        pace = _limit((following - reference) / self._period, np.hypot(velocity[..., :1], velocity[..., 1:]))
         pull = self._stiffness * (following - hand)
         brake = 2 * self._stiffness**0.5 * (pace - data.sensordata[..., 3:5])
         torque = self._torque(_limit(pull + brake, ACCELERATION), hand, data)
@@ -75,13 +77,13 @@ class VelocityController:
     def _torque(self, acceleration: Array, hand: Array, data: mujoco.MjData | Batch) -> Array:
         """Joint torques (..., joint), N·m, that give the hand an acceleration (..., 2), m/s²."""
         lever = hand[..., None, :] - data.xanchor[..., :2]  # (..., joint, 2)
-        jacobian = np.stack([-lever[..., 1], lever[..., 0]], axis=-2)  # (..., 2, joint)
+        transposed = lever[..., ::-1] * (-1.0, 1.0)  # (..., joint, 2): how each joint moves the hand
+        jacobian = np.swapaxes(transposed, -1, -2)
         spin = np.add.accumulate(data.qvel, axis=-1)  # of each segment, rad/s
         segment = lever.copy()
         segment[..., :-1, :] -= lever[..., 1:, :]
         centripetal = -((spin * spin)[..., None] * segment).sum(-2)
-        transposed = np.swapaxes(jacobian, -1, -2)
-        square = jacobian @ transposed + DAMPING**2 * np.eye(2)
+        square = jacobian @ transposed + DAMPED
         joints = transposed @ np.linalg.solve(square, (acceleration - centripetal)[..., None])
         inertia = np.zeros((*data.qvel.shape, data.qvel.shape[-1]))
         inertia[..., self._rows, self._columns] = data.M
@@ -92,5 +94,6 @@ class VelocityController:
 
 def _limit(vector: Array, longest: Array | float) -> Array:
     """Vectors (..., 2), those above a length shortened to it."""
-    length = np.sqrt((vector * vector).sum(-1, keepdims=True))
-    return vector * np.minimum(1, longest / np.maximum(length, 1e-12))
+    length = np.hypot(vector[..., :1], vector[..., 1:])
+    limited: Array = vector * np.minimum(1, longest / np.maximum(length, 1e-12))
+    return limited

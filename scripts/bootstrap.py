@@ -191,7 +191,7 @@ def install(extra: str) -> None:
             make_venv(log)
             before = place() + "\n"
         what = "motorctl and its development tools" if extra else "motorctl"
-        status, said = step(f"Installing {what} (log: .venv/install.log)", pip_install(extra), log)
+        status, said = step(f"Installing {what}", pip_install(extra), log)
     if status != 0:
         if "Installing collected packages" not in said:  # pip changed nothing: what was there is still good
             STAMP.unlink() if before is None else write_stamp(before)
@@ -323,7 +323,7 @@ def explain_install(said: str) -> str:
     if re.search(NO_NETWORK, said):
         return "no network: pip cannot reach its package index (its words are in .venv/install.log)"
     if pins:
-        return f"{', '.join(pins)} in constraints.txt {nowhere()}, or at odds with another requirement"
+        return f"{', '.join(pins)} in constraints.txt {nowhere()}, or at odds with the rest (see .venv/install.log)"
     if absent:
         return f"{absent.group(1)} {nowhere()}"
     if "ensurepip is not available" in said:

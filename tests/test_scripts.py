@@ -198,7 +198,7 @@ def test_test_runs_every_check(
         commands.append(command)
         return statuses[len(commands) - 1]
 
-    script.check = check
+    vars(script)["check"] = check
     assert script.test(["-m", "slow"]) == status
     assert [command[0] for command in commands] == names
     assert all(("slow" in command) == (command[0] == "pytest") for command in commands)
@@ -293,7 +293,7 @@ def test_a_clean_clone_comes_up(tmp_path: Path) -> None:
     )
 
     def demo() -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, clone / "scripts" / "demo", "--help"]
+        command = [sys.executable, str(clone / "scripts" / "demo"), "--help"]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
 
     first = demo()

@@ -86,12 +86,13 @@ def watch_expert(
     return commands, intentions
 
 
-def to_sequence(session: Session, pipeline: Pipeline) -> Sequence:
-    """What a controller learns from a session: at the end of step k, to give the expert's command of step k + 1.
+def to_sequence(session: Session, pipeline: Pipeline, delay_steps: int) -> Sequence:
+    """What a controller learns from a session: to give the command that the expert gave to what the person saw.
 
-    The last row has no command to follow it and is left out.
+    People answer what they saw ``delay_steps`` ago, so the expert's command of that time is the target. The command of
+    the moment itself cannot be in the EEG: a network made to give it learns to guess where the next target will be,
+    and in the loop runs away from the one that is there.
     """
     features, _ = pipeline.process(session.eeg)
-    between = np.full(len(features.times), -1)
-    following = np.roll(session.commands, -1, axis=0).astype(np.float32)
-    return Sequence(features, following, between)[: len(following) - 1]
+    seen = np.roll(session.commands, delay_steps, axis=0).astype(np.float32)
+    return Sequence(features, seen, np.full(len(seen), -1))[delay_steps:]

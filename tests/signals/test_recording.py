@@ -185,7 +185,7 @@ def test_a_real_recording_cut_short(eegmmi, tmp_path):
         read_recording(tmp_path / "cut.edf")
 
 
-def test_selecting_channels_keeps_everything_else(eegmmi: Path) -> None:
+def test_selecting_channels_keeps_everything_else(eegmmi):
     recording = read_recording(eegmmi / "S001R05.edf")
     selected = recording.select([10, 2])
     assert selected.info.labels == (recording.info.labels[10], recording.info.labels[2])
