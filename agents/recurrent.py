@@ -8,10 +8,15 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from motorctl.errors import ConfigurationError
+
 CELLS: dict[str, type[nn.RNN] | type[nn.LSTM] | type[nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
-State = Tensor | tuple[Tensor, Tensor]
-"""Hidden state ``(layer, batch, width)``; for the LSTM the pair of hidden and cell state."""
+LayerState = Tensor | tuple[Tensor, Tensor]
+"""Hidden state ``(1, batch, width)`` of a layer; for the LSTM the pair of hidden and cell state."""
+
+State = tuple[LayerState, ...]
+"""The state of each layer."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +25,8 @@ class ControllerConfig:
 
     cell: Literal["rnn", "lstm", "gru"] = "gru"
     """Recurrent cell: Elman's with tanh (Elman 1990), LSTM (Hochreiter & Schmidhuber 1997) or GRU (Cho et al. 2014)."""
-    layers: int = 1
-    """Stacked recurrent layers."""
-    width: int = 64
-    """Units in each layer."""
+    widths: tuple[int, ...] = (64,)
+    """Units of each recurrent layer, the first one first."""
     dropout: float = 0.0
     """Share of units dropped while training, from the features and after every recurrent layer (0 to 1)."""
 
@@ -36,43 +39,42 @@ class RecurrentController(nn.Module):
         features: how many features a row has.
         commands: how many outputs.
         scale: unit of the read-out in the command's own unit (m/s for a velocity), so that the network works near 1.
+
+    Raises:
+        ConfigurationError: the network has no layer, or a value is out of its range.
     """
+
+    scale: Tensor
 
     def __init__(self, config: ControllerConfig, features: int, commands: int, scale: float = 1.0) -> None:
         super().__init__()
-        self.config = config
-        self.core = CELLS[config.cell](
-            features,
-            config.width,
-            config.layers,
-            batch_first=True,
-            dropout=config.dropout if config.layers > 1 else 0.0,
-        )
+        if not config.widths or min(config.widths) < 1:
+            raise ConfigurationError(f"Layer widths {config.widths} make no network.", "Give one or more, above 0.")
+        if not 0 <= config.dropout < 1:
+            raise ConfigurationError(f"Dropout is {config.dropout:g}.", "Choose a share from 0 to below 1.")
+        self.config, self.features, self.commands = config, features, commands
+        cell, inputs = CELLS[config.cell], (features, *config.widths[:-1])
+        layers = [cell(size, width, batch_first=True) for size, width in zip(inputs, config.widths, strict=True)]
+        self.layers = nn.ModuleList(layers)
         self.dropout = nn.Dropout(config.dropout)
-        self.readout = nn.Linear(config.width, commands)
+        self.readout = nn.Linear(config.widths[-1], commands)
         self.register_buffer("scale", torch.tensor(scale))
 
     def initial_state(self, batch: int) -> State:
         """The state before anything was seen: zeros."""
-        hidden = self.readout.weight.new_zeros(self.config.layers, batch, self.config.width)
-        return (hidden, hidden.clone()) if self.config.cell == "lstm" else hidden
+        zeros = [self.readout.weight.new_zeros(1, batch, width) for width in self.config.widths]
+        return tuple((h, h.clone()) if self.config.cell == "lstm" else h for h in zeros)
 
     def forward(self, features: Tensor, state: State) -> tuple[Tensor, State]:
         """Commands for ``features``, and the state to go on with."""
-        hidden, state = self.core(self.dropout(features), state)
-        return self.readout(self.dropout(hidden)) * self.scale, state
-
-    @property
-    def features(self) -> int:
-        """How many features a row has."""
-        return self.core.input_size
-
-    @property
-    def commands(self) -> int:
-        """How many outputs there are."""
-        return self.readout.out_features
+        hidden, states = self.dropout(features), []
+        for layer, before in zip(self.layers, state, strict=True):
+            hidden, after = layer(hidden, before)
+            hidden = self.dropout(hidden)
+            states.append(after)
+        return self.readout(hidden) * self.scale, tuple(states)
 
 
 def detach(state: State) -> State:
     """The same state, cut from the graph that made it."""
-    return state.detach() if isinstance(state, Tensor) else (state[0].detach(), state[1].detach())
+    return tuple(s.detach() if isinstance(s, Tensor) else (s[0].detach(), s[1].detach()) for s in state)

@@ -3,6 +3,7 @@
 import gymnasium
 
 from .environment import ActionError, ArmReach
+from .make import Env, env_ids, make_env
 from .muscles import Muscles, share
 from .reach import Reach
 from .rendering import RenderingError
@@ -12,10 +13,13 @@ from .velocity import VelocityController
 __all__ = [
     "ActionError",
     "ArmReach",
+    "Env",
     "Muscles",
     "Reach",
     "RenderingError",
     "VelocityController",
+    "env_ids",
+    "make_env",
     "share",
     "tolerance",
 ]

@@ -66,7 +66,8 @@ class ArmReach(gymnasium.Env[Observation, NDArray[np.float32]], EzPickle):
 
     End: `terminated` when the hand has stayed in the target for `dwell` seconds ("reached") or when MuJoCo finds the
     state bad ("unstable"), `truncated` at the time limit ("time limit"); the words are `info["reason"]`, "" till then.
-    `info` also holds `hand_position`, `hand_velocity`, `target_position` (2,), `success` and `reward_terms`.
+    `info` also holds `hand_position`, `hand_velocity`, `target_position` (2,), `joint_angles` (2,), `activation` (6,),
+    `success` and `reward_terms`.
 
     A pickled or copied environment is a new one with the same options, to be reset.
     """
@@ -203,6 +204,14 @@ class ArmReach(gymnasium.Env[Observation, NDArray[np.float32]], EzPickle):
                 self.render()
         return self._observe(), sum(terms.values()), terminated, truncated, self._info(reason, terms)
 
+    def set_state(self, joint_angles: ArrayLike, activation: ArrayLike, target: ArrayLike) -> None:
+        """Take up a recorded state at rest, to draw it: angles (2,) rad, activations (6,) and target (2,) m."""
+        self._data.qpos, self._data.qvel, self._data.act = joint_angles, 0.0, activation
+        self._target[:] = target
+        mujoco.mj_step1(self._model, self._data)
+        self._reference = self._hand.copy()
+        self._trail.append(self._hand.copy())
+
     def render(self) -> NDArray[np.uint8] | None:
         """A picture (640, 640, 3) in mode "rgb_array"; in mode "human" the window is brought up to date.
 
@@ -280,6 +289,8 @@ class ArmReach(gymnasium.Env[Observation, NDArray[np.float32]], EzPickle):
             "hand_position": sensors[0:2].copy(),
             "hand_velocity": sensors[3:5].copy(),
             "target_position": self._target.copy(),
+            "joint_angles": self._data.qpos.copy(),
+            "activation": self._data.act.copy(),
             "success": reason == "reached",
             "reason": reason,
             "reward_terms": terms,

@@ -11,7 +11,10 @@ from motorctl.errors import MotorctlError
 
 COMMANDS = {
     "demo": ("motorctl.runtime.demo:demo", "the whole loop on a simulated person: train, then move the arm live"),
-    "train imitation": ("motorctl.training.recordings:train_on_recordings", "train a controller on recordings with cues"),
+    "train imitation": (
+        "motorctl.training.recordings:train_on_recordings",
+        "train a controller on cued recordings",
+    ),
     "headset": ("motorctl.runtime.headset:headset", "stream a recording, or a simulated person's EEG, over LSL"),
     "live": ("motorctl.runtime.live:live", "move the limb from a live EEG stream"),
 }

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import gymnasium as gym
-import imageio_ffmpeg
+import imageio_ffmpeg  # type: ignore[import-untyped]
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from numpy.typing import NDArray
 
+from motorctl.envs import Env
 from motorctl.runtime.loop import Step
 
 VIDEO_RATE = 25.0
@@ -43,23 +43,24 @@ def draw_hand_paths(steps: Sequence[Step], radius: float, title: str, path: Path
     figure.savefig(path)
 
 
-def write_video(
-    steps: Sequence[Step], env: gym.Env[NDArray[np.float32], NDArray[np.float32]], rate: float, path: Path
-) -> None:
-    """The run as MP4, drawn anew from its steps on ``env`` (``render_mode="rgb_array"``).
-
-    Args:
-        rate: control steps per second (Hz).
+def write_video(steps: Sequence[Step], env: Env, path: Path) -> None:
+    """The run as MP4, drawn anew from its steps on ``env``, whose render mode is ``rgb_array``.
 
     Raises:
-        MotorctlError: there is no OpenGL.
+        RenderingError: there is no OpenGL.
     """
+    rate = env.get_wrapper_attr("control_rate")
+    env.reset()
+    height, width, _ = picture(env).shape
     every = max(1, round(rate / VIDEO_RATE))
-    draw = env.get_wrapper_attr("draw")
-    first = draw(steps[0].joints, steps[0].activation, steps[0].target)
-    height, width, _ = first.shape
-    writer = imageio_ffmpeg.write_frames(str(path), (width, height), fps=rate / every, macro_block_size=2)
+    writer = imageio_ffmpeg.write_frames(str(path), (width, height), fps=rate / every)
     writer.send(None)
     for step in steps[::every]:
-        writer.send(np.ascontiguousarray(draw(step.joints, step.activation, step.target)))
+        env.get_wrapper_attr("set_state")(step.joint_angles, step.activation, step.target)
+        writer.send(picture(env))
     writer.close()
+
+
+def picture(env: Env) -> NDArray[np.uint8]:
+    """What the environment shows now, ``(height, width, 3)``."""
+    return np.ascontiguousarray(env.render(), dtype=np.uint8)

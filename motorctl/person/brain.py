@@ -53,7 +53,7 @@ class Brain:
         velocity_gain: slow potential per intended velocity where it is strongest (µV per m/s). At reaching speed, 0.3
             m/s, the default gives 24 µV, several times what is reported, so that the first brain is easy to read.
         mu: amplitude of the mu rhythm at rest (µV); 10 to 20 µV is usual.
-        background: standard deviation of the 1/f background (µV).
+        background: standard deviation of the 1/f background (µV); about half of what is usual.
         amplifier: standard deviation of the white amplifier noise (µV); 1 µV is usual.
     """
 
@@ -61,7 +61,7 @@ class Brain:
     labels: tuple[str, ...] = MONTAGE
     velocity_gain: float = 80.0
     mu: float = 12.0
-    background: float = 8.0
+    background: float = 4.0
     amplifier: float = 1.0
 
     @property

@@ -1,8 +1,8 @@
 """The user: sees the hand and the target, late, and intends a hand velocity.
 
-The intention follows the difference-vector law of Bullock & Grossberg (1988, Psychol. Rev. 95(1):49-90, the VITE model):
-velocity is proportional to the difference between where the target is and where the hand is seen to be, up to the speed
-of a comfortable reach. A user corrects what it sees go wrong, so a bad decoder is fought, as a person fights it.
+The intention follows the difference-vector law of Bullock & Grossberg (1988, Psychol. Rev. 95(1):49-90, the VITE
+model): velocity is proportional to the difference between where the target is and where the hand is seen to be, up to
+the speed of a comfortable reach. A user corrects what it sees go wrong, so a bad decoder is fought, as a person fights it.
 """
 
 from __future__ import annotations
@@ -60,4 +60,5 @@ class User:
 def limit(velocity: Tensor, max_speed: float) -> Tensor:
     """``velocity (..., 2)`` shortened to at most ``max_speed`` (m/s), its direction kept."""
     speed = torch.linalg.vector_norm(velocity, dim=-1, keepdim=True)
-    return velocity * (max_speed / speed.clamp_min(max_speed))
+    limited: Tensor = velocity * (max_speed / speed.clamp_min(max_speed))
+    return limited

@@ -20,14 +20,14 @@ import torch
 from rich.console import Console
 
 from motorctl.agents import ControllerConfig, RecurrentController
-from motorctl.envs import make_env
-from motorctl.errors import MotorctlError, StreamError
+from motorctl.envs import Env, RenderingError, make_env
+from motorctl.errors import StreamError
 from motorctl.evaluation.figures import draw_hand_paths, write_video
 from motorctl.evaluation.metrics import mean_pearson_r
 from motorctl.person.brain import Brain
 from motorctl.person.user import User
 from motorctl.runs import check_json_path, open_run_folder, plain, write_json
-from motorctl.runtime.live import Env, run_live
+from motorctl.runtime.live import run_live
 from motorctl.runtime.loop import Step
 from motorctl.runtime.report import number, percent, print_table, summary_rows
 from motorctl.runtime.shuffled import shuffled_success_rate
@@ -58,11 +58,11 @@ class DemoConfig:
     """File for the results as JSON, the same as summary.json in the run folder."""
     video: bool = True
     """Draw a video of the run, where OpenGL is there."""
-    pipeline: PipelineConfig = field(default_factory=PipelineConfig)
+    pipeline: PipelineConfig = field(default_factory=lambda: PipelineConfig(amplitude_band=(0.0, 8.0), power_bands=()))
     """From EEG to features."""
-    controller: ControllerConfig = field(default_factory=ControllerConfig)
+    controller: ControllerConfig = field(default_factory=lambda: ControllerConfig(dropout=0.2))
     """The recurrent network."""
-    training: ImitationConfig = field(default_factory=ImitationConfig)
+    training: ImitationConfig = field(default_factory=lambda: ImitationConfig(epochs=30, horizon=1.0))
     """How it is trained."""
 
 
@@ -103,9 +103,8 @@ def demo(config: DemoConfig) -> None:
     rows.append(("decoded and intended velocity, offline", f"r = {number(offline_r, '')}"))
     rows.append(("training", number(train_seconds, "s", 0)))
     print_table(console, f"demo: {summary.seconds:.0f} s of closed loop, seed {config.seed}", rows)
-    draw(steps, env, config, folder, console)
+    draw(steps, config, folder, console)
     console.print(f"Everything is in {folder}.")
-'''
 
 
 def train_on_simulation(config: DemoConfig, env: Env, console: Console) -> tuple[Checkpoint, float]:
@@ -117,11 +116,11 @@ def train_on_simulation(config: DemoConfig, env: Env, console: Console) -> tuple
     pipeline = unfitted.fit([unfitted.process(session.eeg)[0] for session in sessions[:-1]])
     torch.manual_seed(config.seed)
     controller = RecurrentController(config.controller, len(pipeline.names), 2, scale=user.max_speed)
-    sequences = [to_sequence(session, pipeline) for session in sessions]
+    sequences = [to_sequence(session, pipeline, user.delay_steps) for session in sessions]
     with progress_bar(console, "training", config.training.epochs) as progress:
         losses = train(controller, sequences[:-1], config.training, config.pipeline.rate, progress)
     decoded = decode(controller, sequences[-1].features.values)
-    offline_r = mean_pearson_r(decoded, sessions[-1].intentions[: len(decoded)])
+    offline_r = mean_pearson_r(decoded, sessions[-1].intentions[-len(decoded) :])
     history = {"config": plain(asdict(config)), "data": "simulated", "loss": losses, "offline_pearson_r": offline_r}
     return Checkpoint(controller, pipeline, "velocity", ENVIRONMENT, history=history), offline_r
 
@@ -129,11 +128,10 @@ def train_on_simulation(config: DemoConfig, env: Env, console: Console) -> tuple
 @contextmanager
 def person_in_headset(name: str, config: DemoConfig) -> Iterator[None]:
     """A simulated person in a process of its own, streaming as ``name`` and watching ``<name>-limb``."""
-    options = {"--name": name, "--limb-stream": f"{name}-limb", "--control-rate": config.pipeline.rate, "--seed": config.seed}
-    words = [str(word) for option in options.items() for word in option]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "motorctl", "headset", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    options = ["--name", name, "--limb-stream", f"{name}-limb"]
+    options += ["--control-rate", str(config.pipeline.rate), "--seed", str(config.seed)]
+    command = [sys.executable, "-m", "motorctl", "headset", *options]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         yield
     finally:
@@ -143,13 +141,14 @@ def person_in_headset(name: str, config: DemoConfig) -> Iterator[None]:
             raise StreamError(f"The synthetic headset ended early: {errors.decode().strip()}.", "Run it by hand.")
 
 
-def draw(steps: list[Step], env: Env, config: DemoConfig, folder: Path, console: Console) -> None:
+def draw(steps: list[Step], config: DemoConfig, folder: Path, console: Console) -> None:
     """The pictures: hand paths always, a video where there is OpenGL."""
-    radius = env.get_wrapper_attr("target_radius")
+    env = make_env(ENVIRONMENT, command="velocity", control_rate=config.pipeline.rate, render_mode="rgb_array")
+    radius = env.get_wrapper_attr("task").target_radius
     draw_hand_paths(steps, radius, f"closed loop, seed {config.seed}", folder / "hand_paths.png")
-    if not config.video:
-        return
-    try:
-        write_video(steps, config.pipeline.rate, folder / "video.mp4")
-    except MotorctlError as error:
-        console.print(f"No video: {error}")
+    if config.video:
+        try:
+            write_video(steps, env, folder / "video.mp4")
+        except RenderingError as error:
+            console.print(f"No video. {error}")
+    env.close()

@@ -6,7 +6,6 @@ import signal
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 
 from motorctl.errors import StreamError
 from motorctl.person.brain import Brain

@@ -6,13 +6,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import gymnasium as gym
 import numpy as np
-from numpy.typing import NDArray
 from pylsl import local_clock  # type: ignore[import-untyped]
 from rich.console import Console
 
-from motorctl.envs import make_env
+from motorctl.envs import Env, make_env
 from motorctl.runs import check_json_path, open_run_folder, write_json
 from motorctl.runtime.limb_stream import limb_outlet, limb_sample
 from motorctl.runtime.loop import Step, run_loop
@@ -23,8 +21,6 @@ from motorctl.signals.stream import Chunk, channel_indices
 from motorctl.threads import one_thread
 from motorctl.training.checkpoint import Checkpoint, load_checkpoint
 from motorctl.training.imitation import decode
-
-Env = gym.Env[NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)

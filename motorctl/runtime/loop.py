@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-import gymnasium as gym
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from motorctl.agents import RecurrentController, State
+from motorctl.envs import Env
 from motorctl.signals.pipeline import Features, Pipeline, PipelineState, join_features
 from motorctl.signals.stream import Source, channel_indices
 
@@ -32,7 +32,7 @@ class Step:
         hand: ``(2,)`` position of the hand after the step (m).
         hand_velocity: ``(2,)`` (m/s).
         target: ``(2,)`` (m).
-        joints: joint angles after the step (rad).
+        joint_angles: after the step (rad).
         activation: of the muscles after the step (0 to 1).
         outcome: why the trial ended with this step (``reached``, ``time limit``, ``unstable``), empty while it goes on.
         trial_time: since the target appeared (s).
@@ -45,7 +45,7 @@ class Step:
     hand: Array
     hand_velocity: Array
     target: Array
-    joints: Array
+    joint_angles: Array
     activation: Array
     outcome: str
     trial_time: float
@@ -61,7 +61,7 @@ def run_loop(
     source: Source,
     pipeline: Pipeline,
     controller: RecurrentController,
-    env: gym.Env[NDArray[np.float32], NDArray[np.float32]],
+    env: Env,
     now: Callable[[], float],
     seconds: float,
     seed: int,
@@ -79,7 +79,6 @@ def run_loop(
         StreamError: the source does not give what the pipeline needs.
     """
     reader = Reader(source, pipeline, now)
-    limb = env.unwrapped
     period = 1 / env.get_wrapper_attr("control_rate")
     to_action = env.get_wrapper_attr("to_action")
     hidden = controller.initial_state(1)
@@ -103,8 +102,8 @@ def run_loop(
             hand=info["hand_position"],
             hand_velocity=info["hand_velocity"],
             target=info["target_position"],
-            joints=limb._data.qpos.copy(),
-            activation=limb._data.act.copy(),
+            joint_angles=info["joint_angles"],
+            activation=info["activation"],
             outcome=info["reason"],
             trial_time=issued - trial_start,
             latency=issued - reader.newest if fresh else float("nan"),
@@ -144,4 +143,3 @@ class Reader:
                 self.newest = float(chunk.times[-1])
                 parts.append(features)
         return join_features(parts, len(self._pipeline.names))
-

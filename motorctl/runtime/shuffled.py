@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import gymnasium as gym
 import numpy as np
-from numpy.typing import NDArray
 
+from motorctl.envs import Env
 from motorctl.runtime.loop import Step
 
 REPEATS = 20
 
 
-def shuffled_success_rate(
-    steps: Sequence[Step], env: gym.Env[NDArray[np.float32], NDArray[np.float32]], seed: int
-) -> float | None:
+def shuffled_success_rate(steps: Sequence[Step], env: Env, seed: int) -> float | None:
     """Success rate of a run's commands in random order, over :data:`REPEATS` orders; None if no trial ended.
 
     Targets come from ``seed``, as in the run. The commands are as many and as large as they were; what is lost is that

@@ -49,10 +49,8 @@ def summarize(steps: Sequence[Step]) -> Summary:
         reached=len(reached),
         success_rate=len(reached) / len(ended) if ended else None,
         median_time_to_target_s=float(np.median(reached)) if reached else None,
-        latency_ms={p: 1e3 * float(np.percentile(latency, float(p[1:]))) if len(latency) else None for p in ("p50", "p99")},
+        latency_ms={f"p{p}": 1e3 * float(np.percentile(latency, p)) if len(latency) else None for p in (50, 99)},
         deadlines=len(steps) + missed,
         deadlines_missed=missed,
         neutral_steps=sum(not np.isfinite(s.latency) for s in steps),
     )
-
-

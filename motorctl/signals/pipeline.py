@@ -46,7 +46,7 @@ class PipelineConfig:
     reference: Literal["average", "laplacian", "none"] = "average"
     """Spatial filter: common average, small Laplacian of the four nearest electrodes (Hjorth 1975), or none."""
     amplitude_band: tuple[float, float] | None = (0.1, 5.0)
-    """Pass band of the low-frequency amplitude (Hz)."""
+    """Pass band of the low-frequency amplitude (Hz); a lower edge of 0 keeps even the electrodes' offsets."""
     power_bands: tuple[tuple[float, float], ...] = ((7.0, 13.0), (13.0, 20.0), (20.0, 30.0))
     """Pass bands whose log power is taken (Hz)."""
     power_window: float = 0.5
@@ -73,12 +73,20 @@ class Features(NamedTuple):
     times: Array
     mask: NDArray[np.bool_]
 
+    def select(self, rows: slice) -> Features:
+        """The given rows."""
+        return Features(self.values[rows], self.times[rows], self.mask[rows])
+
 
 def join_features(parts: list[Features], width: int) -> Features:
     """Feature rows one after the other; no row, of ``width`` features, where there are no parts."""
     if not parts:
         return Features(np.empty((0, width), np.float32), np.empty(0), np.empty((0, width), bool))
-    return Features(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    return Features(
+        np.concatenate([p.values for p in parts]),
+        np.concatenate([p.times for p in parts]),
+        np.concatenate([p.mask for p in parts]),
+    )
 
 
 class PipelineState(NamedTuple):
@@ -88,7 +96,7 @@ class PipelineState(NamedTuple):
     filters: tuple[Array, ...]  # (section, 2, channel) a filter
     powers: tuple[Array, ...]  # (window, channel) a band: squared samples still inside the window
     missing: NDArray[np.bool_]  # (channel,) a sample was missing since the last row
-    count: int  # samples since the phase of rows and samples last coincided
+    phase: int  # samples since the phase of rows and samples last coincided
     seen: int  # samples so far, as far as the power window reaches
 
 
@@ -114,7 +122,7 @@ class Pipeline:
     def __post_init__(self) -> None:
         nyquist = self.info.rate / 2
         for low, high in self._bands:
-            if not 0 < low < high < nyquist:
+            if not 0 <= low < high < nyquist:
                 raise ConfigurationError(
                     f"Band {low:g}-{high:g} Hz does not fit a stream sampled at {self.info.rate:g} Hz.",
                     f"Choose bands within 0-{nyquist:g} Hz, the lower edge first.",
@@ -157,7 +165,7 @@ class Pipeline:
     def memory(self) -> float:
         """How long a sample goes on mattering (s): the power window and five time constants of the slowest filter."""
         window = self.config.power_window if self.config.power_bands else 0.0
-        return window + 5 / (2 * np.pi * min(low for low, _ in self._bands))
+        return window + 5 / (2 * np.pi * min(low or high for low, high in self._bands))
 
     def process(self, chunk: Chunk, state: PipelineState | None = None) -> tuple[Features, PipelineState | None]:
         """Feature rows of the samples of ``chunk``, given the state left by what came before (None at the start).
@@ -183,13 +191,13 @@ class Pipeline:
                 filtered = np.log(np.maximum(filtered, POWER_FLOOR))
                 powers.append(kept)
             columns.append(filtered)
-        rows, count = self._rows(len(chunk), state.count)
+        rows, phase = self._rows(len(chunk), state.phase)
         valid, missing = self._valid(chunk.mask, rows, state.missing)
         filled = state.seen + rows + 1 >= self._window
         values = self._scale(np.concatenate(columns, axis=1)[rows])
         features = Features(values, chunk.times[rows], np.tile(valid & filled[:, None], len(self._filters)))
         seen = min(state.seen + len(chunk), self._window)
-        return features, PipelineState(state.held, tuple(filters), tuple(powers), missing, count, seen)
+        return features, PipelineState(state.held, tuple(filters), tuple(powers), missing, phase, seen)
 
     def fit(self, features: list[Features]) -> Pipeline:
         """This pipeline with its scaling fitted to features that it gave unfitted; masked rows do not count.
@@ -222,7 +230,7 @@ class Pipeline:
 
     @cached_property
     def _filters(self) -> list[Array]:
-        return [butter(FILTER_ORDER, band, "bandpass", fs=self.info.rate, output="sos") for band in self._bands]
+        return [design(band, self.info.rate) for band in self._bands]
 
     @cached_property
     def _window(self) -> int:
@@ -243,12 +251,12 @@ class Pipeline:
         offset = first @ self._spatial
         filters = tuple(sosfilt_zi(sos)[:, :, None] * offset for sos in self._filters)
         powers = tuple(np.zeros((self._window, len(offset))) for _ in self.config.power_bands)
-        return PipelineState(first, filters, powers, np.zeros(len(first), bool), count=0, seen=0)
+        return PipelineState(first, filters, powers, np.zeros(len(first), bool), phase=0, seen=0)
 
-    def _rows(self, samples: int, count: int) -> tuple[NDArray[np.intp], int]:
-        """Samples that complete a feature row, and the new phase. Row k ends with the first sample at or after k/rate."""
+    def _rows(self, samples: int, phase: int) -> tuple[NDArray[np.intp], int]:
+        """Samples that end a feature row, and the new phase. Row k ends with the first sample that completes k/rate."""
         step = self._steps
-        index = count + np.arange(samples + 1)
+        index = phase + np.arange(samples + 1)
         done = index * step.numerator // step.denominator
         return np.flatnonzero(np.diff(done)), int(index[-1] % step.denominator)
 
@@ -261,7 +269,8 @@ class Pipeline:
         since = [lost[a:b].any(axis=0) for a, b in zip(edges[:-1], edges[1:], strict=True)]
         depends = self._spatial != 0
         valid = ~(np.array(since, bool).reshape(len(rows), lost.shape[1]) @ depends)
-        return valid, lost[edges[-1] :].any(axis=0)
+        missing = np.any(lost[edges[-1] :], axis=0, keepdims=True)[0]
+        return valid, missing
 
     def _scale(self, values: Array) -> NDArray[np.float32]:
         if self.mean is not None and self.std is not None:
@@ -281,7 +290,7 @@ def hold_missing(chunk: Chunk, state: PipelineState) -> tuple[Array, PipelineSta
 
 
 def trailing_mean(values: Array, before: Array) -> tuple[Array, Array]:
-    """Mean over the window that ends with each row of ``values (time, channel)``; ``before`` holds the window so far."""
+    """Mean over the window that ends with each row of ``values (time, channel)``; ``before`` is the window so far."""
     window = len(before)
     joined = np.concatenate([before, values])
     total = np.cumsum(joined, axis=0)
@@ -300,9 +309,17 @@ def spatial_filter(reference: str, labels: tuple[str, ...], used: tuple[str, ...
     return identity[:, [labels.index(label) for label in used]]
 
 
+def design(band: tuple[float, float], rate: float) -> Array:
+    """Butterworth second-order sections for a pass band (Hz), a low-pass if its lower edge is 0."""
+    kind, edges = ("bandpass", band) if band[0] else ("lowpass", band[1])
+    sections: Array = butter(FILTER_ORDER, edges, kind, fs=rate, output="sos")
+    return sections
+
+
 def group_delay(sos: Array, band: tuple[float, float], rate: float) -> float:
-    """Group delay (s) of a filter at the geometric centre of its band: minus the slope of its phase."""
-    centre = float(np.sqrt(band[0] * band[1]))
+    """Group delay (s) of a filter at the geometric centre of its band, or half-way up a low-pass: minus the slope of
+    its phase."""
+    centre = float(np.sqrt(band[0] * band[1])) or band[1] / 2
     frequencies = centre * np.array([0.999, 1.001])
     _, response = freqz_sos(sos, worN=frequencies, fs=rate)
     phase = np.unwrap(np.angle(response))

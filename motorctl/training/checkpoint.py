@@ -96,7 +96,9 @@ def _assemble(data: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Checkpo
     )
     network = dict(data["controller"])
     features, commands = network.pop("features"), network.pop("commands")
-    controller = RecurrentController(ControllerConfig(**network), features, commands)
+    controller = RecurrentController(
+        ControllerConfig(**network | {"widths": tuple(network["widths"])}), features, commands
+    )
     controller.load_state_dict({name.removeprefix("controller."): value for name, value in tensors.items()})
     controller.eval()
     if features != len(pipeline.names):

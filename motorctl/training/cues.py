@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -76,5 +75,3 @@ def cued_sequence(recording: Recording, cues: Cues, pipeline: Pipeline) -> Seque
         targets += minimum_jerk_velocity(progress, displacement(cues[cue.text]), cue.duration).astype(np.float32)
         trial[(progress >= 0) & (progress < 1)] = number
     return Sequence(features, targets, trial)
-
-

@@ -27,7 +27,7 @@ class ImitationConfig:
     """AdamW's weight decay (Loshchilov & Hutter 2019)."""
     lane: float = 30.0
     """Longest stretch that the hidden state is carried through (s)."""
-    horizon: float = 2.0
+    horizon: float = 8.0
     """How far back in time gradients go (s)."""
     clip: float = 1.0
     """Largest norm of the gradient."""
@@ -77,7 +77,7 @@ def train_epoch(
         weight = lanes.weight[:, rows].sum()
         if weight:
             optimizer.zero_grad()
-            (error / weight).backward()
+            torch.autograd.backward(error / weight)
             nn.utils.clip_grad_norm_(controller.parameters(), clip)
             optimizer.step()
         total += float(error.detach())
@@ -95,5 +95,3 @@ def decode(controller: RecurrentController, features: NDArray[np.float32]) -> ND
     controller.eval()
     commands, _ = controller(torch.from_numpy(features)[None], controller.initial_state(1))
     return np.asarray(commands[0].numpy())
-
-

@@ -11,8 +11,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 @contextmanager
 def progress_bar(console: Console, what: str, total: int) -> Iterator[Callable[..., None]]:
-    """A bar of ``total`` steps with time left; call what it yields with the step done and, if there is one, its loss."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"))
+    """A bar of ``total`` steps with time left; call what it yields with what is done, and its loss if there is one."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+    )
     with Progress(*columns, TimeRemainingColumn(), TextColumn("{task.fields[note]}"), console=console) as bar:
         task = bar.add_task(what, total=total, note="")
 

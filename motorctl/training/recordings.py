@@ -56,7 +56,7 @@ class ImitationFromRecordings:
         )
     )
     """From EEG to features."""
-    controller: ControllerConfig = field(default_factory=lambda: ControllerConfig(width=16, dropout=0.3))
+    controller: ControllerConfig = field(default_factory=lambda: ControllerConfig(widths=(16,), dropout=0.3))
     """The recurrent network."""
     training: ImitationConfig = field(default_factory=ImitationConfig)
     """How it is trained."""
@@ -86,7 +86,9 @@ def train_on_recordings(config: ImitationFromRecordings) -> None:
     torch.manual_seed(config.seed)
     controller = RecurrentController(config.controller, len(fitted.names), 2, scale=REACH)
     with progress_bar(console, "training", config.training.epochs) as progress:
-        losses = train(controller, [scaled(kept, fitted) for kept, _ in parts], config.training, fitted.config.rate, progress)
+        losses = train(
+            controller, [scaled(kept, fitted) for kept, _ in parts], config.training, fitted.config.rate, progress
+        )
 
     scored = {f"{path.name}, held back": held for path, (_, held) in zip(config.recordings, parts, strict=True)}
     scored |= {f"{r.path.name}, test": s for r, s in zip(recordings, sequences, strict=True) if r.path in config.test}
@@ -124,7 +126,9 @@ def score(controller: RecurrentController, sequence: Sequence, seed: int) -> Dec
 
 def score_table(scores: dict[str, dict[str, Any]]) -> Table:
     """Scores beside chance, for the console."""
-    table = Table("recording", "r", "chance (95 %)", "direction right", "95 % interval", title="decoded against expert velocity")
+    table = Table(
+        "recording", "r", "chance (95 %)", "direction right", "95 % interval", title="decoded against expert velocity"
+    )
     for name, s in scores.items():
         low, high = s["accuracy_interval"]
         share = f"{s['correct']} of {s['trials']} trials"

@@ -30,7 +30,7 @@ class Sequence:
         return len(self.targets)
 
     def __getitem__(self, rows: slice) -> Sequence:
-        return Sequence(Features(*(part[rows] for part in self.features)), self.targets[rows], self.trial[rows])
+        return Sequence(self.features.select(rows), self.targets[rows], self.trial[rows])
 
     def with_features(self, features: Features) -> Sequence:
         """The same stretch seen through another pipeline."""

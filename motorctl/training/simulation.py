@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import gymnasium as gym
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from motorctl.agents import reach_velocity
+from motorctl.envs import Env
 from motorctl.person.brain import Brain
 from motorctl.person.person import samples_per_step
 from motorctl.person.user import User
@@ -43,7 +43,7 @@ class Session:
 
 
 def simulate_sessions(
-    env: gym.Env[NDArray[np.float32], NDArray[np.float32]],
+    env: Env,
     user: User,
     brain: Brain,
     count: int,
@@ -65,9 +65,7 @@ def simulate_sessions(
     return [Session(Chunk(samples.numpy(), times), *w) for samples, w in zip(eeg, watched, strict=True)]
 
 
-def watch_expert(
-    env: gym.Env[NDArray[np.float32], NDArray[np.float32]], user: User, steps: int, rng: np.random.Generator
-) -> tuple[Array, Array]:
+def watch_expert(env: Env, user: User, steps: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """One session: the expert's commands and the user's intentions, ``(step, 2)`` (m/s)."""
     to_action = env.get_wrapper_attr("to_action")
     decay = np.exp(-1 / (PERTURBATION_TIME * user.rate))

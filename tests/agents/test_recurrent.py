@@ -11,9 +11,11 @@ from torch import Tensor
 from motorctl.agents import CELLS, ControllerConfig, RecurrentController, detach
 
 
-def make(cell: str, layers: int = 1, width: int = 5) -> RecurrentController:
+def make(cell: str, *widths: int) -> RecurrentController:
     torch.manual_seed(0)
-    return RecurrentController(ControllerConfig(cell, layers, width), features=3, commands=2, scale=0.3).double().eval()  # type: ignore[arg-type]
+    return (
+        RecurrentController(ControllerConfig(cell, widths or (5,)), features=3, commands=2, scale=0.3).double().eval()
+    )  # type: ignore[arg-type]
 
 
 def gates(x: Tensor, h: Tensor, core: torch.nn.RNNBase, count: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
@@ -32,7 +34,7 @@ def textbook(cell: str, core: torch.nn.RNNBase, xs: Tensor) -> list[Tensor]:
             h = torch.tanh(a + b)
         elif cell == "lstm":  # Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000
             a, b = gates(x, h, core, 4)
-            i, f, g, o = (p + q for p, q in zip(a, b))
+            i, f, g, o = (p + q for p, q in zip(a, b, strict=True))
             c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
             h = torch.sigmoid(o) * torch.tanh(c)
         else:  # Cho et al. 2014
@@ -46,17 +48,21 @@ def textbook(cell: str, core: torch.nn.RNNBase, xs: Tensor) -> list[Tensor]:
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_cell_follows_its_textbook_equations(cell: str) -> None:
     controller, xs = make(cell), torch.randn(20, 3).double()
-    hidden = torch.stack(textbook(cell, controller.core, xs))
+    hidden = torch.stack(textbook(cell, controller.layers[0], xs))
     expected = 0.3 * (hidden @ controller.readout.weight.T + controller.readout.bias)
     commands, _ = controller(xs[None], controller.initial_state(1))
     torch.testing.assert_close(commands[0], expected)
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@given(cuts=st.lists(st.integers(1, 29), max_size=5, unique=True), batch=st.integers(1, 4), layers=st.integers(1, 3))
+@given(
+    cuts=st.lists(st.integers(1, 29), max_size=5, unique=True),
+    batch=st.integers(1, 4),
+    widths=st.lists(st.integers(1, 6), min_size=1, max_size=3),
+)
 @settings(max_examples=10, deadline=None)
-def test_any_chunking_gives_the_same_commands(cell: str, cuts: list[int], batch: int, layers: int) -> None:
-    controller, features = make(cell, layers), torch.randn(batch, 30, 3).double()
+def test_any_chunking_gives_the_same_commands(cell: str, cuts: list[int], batch: int, widths: list[int]) -> None:
+    controller, features = make(cell, *widths), torch.randn(batch, 30, 3).double()
     whole, _ = controller(features, controller.initial_state(batch))
     state, parts = controller.initial_state(batch), []
     for rows in torch.tensor_split(features, sorted(cuts), dim=1):
@@ -67,7 +73,7 @@ def test_any_chunking_gives_the_same_commands(cell: str, cuts: list[int], batch:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_shapes_and_gradients(cell: str) -> None:
-    controller = make(cell, layers=2)
+    controller = make(cell, 5, 4)
     features = torch.randn(4, 10, 3).double().requires_grad_()
     commands, state = controller(features, controller.initial_state(4))
     assert commands.shape == (4, 10, 2)
@@ -76,7 +82,7 @@ def test_shapes_and_gradients(cell: str) -> None:
     assert features.grad is not None
     assert (features.grad[:, :5] != 0).all() and (features.grad[:, 5:] == 0).all()  # causal
     cut = detach(state)
-    assert not any(part.requires_grad for part in (cut if isinstance(cut, tuple) else (cut,)))
+    assert not any(p.requires_grad for s in cut for p in (s if isinstance(s, tuple) else (s,)))
 
 
 def test_dropout_acts_in_training_only() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -48,7 +50,7 @@ CONFIGS = [
 def test_any_chunking_gives_the_same_features(config: PipelineConfig, cuts: list[int], seed: int, gaps: float) -> None:
     whole, pipeline = eeg(700, seed, gaps=gaps), Pipeline(config, stream())
     edges = [0, *sorted(cuts), 700]
-    once, pieces = process(pipeline, [whole]), process(pipeline, [whole[a:b] for a, b in zip(edges, edges[1:])])
+    once, pieces = process(pipeline, [whole]), process(pipeline, [whole[a:b] for a, b in pairwise(edges)])
     assert_allclose(pieces.values, once.values, rtol=1e-6, atol=1e-6)
     assert_array_equal(pieces.times, once.times)
     assert_array_equal(pieces.mask, once.mask)
@@ -137,7 +139,9 @@ def test_scaling_is_fitted_on_valid_rows_and_clips_artefacts() -> None:
 
 def test_delay_is_what_an_envelope_shows() -> None:
     """A burst's power peaks as much later as ``delay`` says: measured, against the stated group delay."""
-    config = PipelineConfig(rate=160.0, reference="none", amplitude_band=None, power_bands=((8.0, 13.0),), power_window=0.5)
+    config = PipelineConfig(
+        rate=160.0, reference="none", amplitude_band=None, power_bands=((8.0, 13.0),), power_window=0.5
+    )
     pipeline = Pipeline(config, stream())
     times = np.arange(1600) / 160
     burst = np.exp(-0.5 * ((times - 5) / 0.5) ** 2) * np.sin(2 * np.pi * np.sqrt(8 * 13) * times)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -24,9 +26,9 @@ def running_mean(seed: int, length: int = 400) -> Sequence:
     return Sequence(Features(values, times, np.ones(values.shape, bool)), target, np.full(length, -1))
 
 
-def fit(cell: str, sequences: list[Sequence], seed: int = 0, epochs: int = 60) -> tuple[RecurrentController, list[float]]:
+def fit(cell: str, sequences: list[Sequence], seed: int = 0, epochs: int = 60) -> tuple[Any, list[float]]:
     torch.manual_seed(seed)
-    controller = RecurrentController(ControllerConfig(cell, width=16), 3, 1, scale=0.5)  # type: ignore[arg-type]
+    controller = RecurrentController(ControllerConfig(cell, widths=(16,)), 3, 1, scale=0.5)  # type: ignore[arg-type]
     config = ImitationConfig(epochs=epochs, lane=10.0, horizon=5.0, learning_rate=1e-2)
     return controller, train(controller, sequences, config, RATE)
 
@@ -61,6 +63,6 @@ def test_masked_rows_are_not_learned_from() -> None:
 def test_progress_is_told_after_every_epoch() -> None:
     told: list[tuple[int, float]] = []
     torch.manual_seed(0)
-    controller = RecurrentController(ControllerConfig(width=4), 3, 1)
+    controller = RecurrentController(ControllerConfig(widths=(4,)), 3, 1)
     losses = train(controller, [running_mean(0)], ImitationConfig(epochs=3), RATE, lambda *x: told.append(x))
     assert told == list(enumerate(losses, start=1))
