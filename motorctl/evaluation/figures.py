@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import imageio_ffmpeg  # type: ignore[import-untyped]
@@ -43,21 +43,25 @@ def draw_hand_paths(steps: Sequence[Step], radius: float, title: str, path: Path
     figure.savefig(path)
 
 
-def write_video(steps: Sequence[Step], env: Env, path: Path) -> None:
-    """The run as MP4, drawn anew from its steps on ``env``, whose render mode is ``rgb_array``.
+def write_video(
+    steps: Sequence[Step], env: Env, path: Path, progress: Callable[[int], None] = lambda done: None
+) -> None:
+    """Steps as MP4, drawn anew on ``env``, whose render mode is ``rgb_array``; tells how many are drawn.
 
     Raises:
         RenderingError: there is no OpenGL.
     """
     rate = env.get_wrapper_attr("control_rate")
+    every = max(1, round(rate / VIDEO_RATE))
     env.reset()
     height, width, _ = picture(env).shape
-    every = max(1, round(rate / VIDEO_RATE))
     writer = imageio_ffmpeg.write_frames(str(path), (width, height), fps=rate / every)
     writer.send(None)
-    for step in steps[::every]:
+    for index, step in enumerate(steps):
         env.get_wrapper_attr("set_state")(step.joint_angles, step.activation, step.target)
-        writer.send(picture(env))
+        if index % every == 0:
+            writer.send(picture(env))
+        progress(index + 1)
     writer.close()
 
 

@@ -2,7 +2,8 @@
 
 The intention follows the difference-vector law of Bullock & Grossberg (1988, Psychol. Rev. 95(1):49-90, the VITE
 model): velocity is proportional to the difference between where the target is and where the hand is seen to be, up to
-the speed of a comfortable reach. A user corrects what it sees go wrong, so a bad decoder is fought, as a person fights it.
+the speed of a comfortable reach. A user corrects what it sees go wrong, so a bad decoder is fought, as a person
+fights it.
 """
 
 from __future__ import annotations

@@ -27,12 +27,13 @@ from motorctl.evaluation.metrics import mean_pearson_r
 from motorctl.person.brain import Brain
 from motorctl.person.user import User
 from motorctl.runs import check_json_path, open_run_folder, plain, write_json
+from motorctl.runtime.limb_stream import limb_outlet
 from motorctl.runtime.live import run_live
 from motorctl.runtime.loop import Step
 from motorctl.runtime.report import number, percent, print_table, summary_rows
 from motorctl.runtime.shuffled import shuffled_success_rate
 from motorctl.runtime.summary import summarize
-from motorctl.signals.lsl import LSLSource, find_stream
+from motorctl.signals.lsl import LSLSource, find_stream, hush
 from motorctl.signals.pipeline import Pipeline, PipelineConfig
 from motorctl.training.checkpoint import Checkpoint, save_checkpoint
 from motorctl.training.imitation import ImitationConfig, decode, train
@@ -42,6 +43,9 @@ from motorctl.training.simulation import simulate_sessions, to_sequence
 ENVIRONMENT = "motorctl/ArmReach-v0"
 SESSIONS, SESSION_SECONDS = 12, 60.0
 """Simulated sessions to learn from, and how long each is (s); one more is held back to score the decoder on."""
+
+VIDEO_SECONDS = 10.0
+"""How much of the run the video shows (s): without a graphics card a picture takes 0.1 s to draw."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class DemoConfig:
     json: Path | None = None
     """File for the results as JSON, the same as summary.json in the run folder."""
     video: bool = True
-    """Draw a video of the run, where OpenGL is there."""
+    """Draw a video of the run's first 10 s, where OpenGL is there."""
     pipeline: PipelineConfig = field(default_factory=lambda: PipelineConfig(amplitude_band=(0.0, 8.0), power_bands=()))
     """From EEG to features."""
     controller: ControllerConfig = field(default_factory=lambda: ControllerConfig(dropout=0.2))
@@ -72,6 +76,7 @@ def demo(config: DemoConfig) -> None:
     Raises:
         MotorctlError: something the user can cure, a full disk or a blocked network for example.
     """
+    hush()
     console = Console()
     check_json_path(config.json)
     folder = open_run_folder(config.out, "demo", config)
@@ -83,9 +88,11 @@ def demo(config: DemoConfig) -> None:
 
     console.print(f"A synthetic headset starts in a process of its own; {config.seconds:g} s of closed loop follow.")
     name = f"motorctl-demo-{os.getpid()}"
+    outlet = limb_outlet(f"{name}-limb", config.pipeline.rate)
     with person_in_headset(name, config):
         source = LSLSource(find_stream(name=name, timeout=60.0))
-        steps, ended = run_live(checkpoint, source, env, config.seconds, config.seed, f"{name}-limb", console)
+        outlet.wait_for_consumers(30.0)  # the person looks at the arm
+        steps, ended = run_live(checkpoint, source, env, outlet, config.seconds, config.seed, console)
     summary = summarize(steps)
     shuffled = shuffled_success_rate(steps, env, config.seed)
     results = asdict(summary) | {
@@ -148,7 +155,9 @@ def draw(steps: list[Step], config: DemoConfig, folder: Path, console: Console) 
     draw_hand_paths(steps, radius, f"closed loop, seed {config.seed}", folder / "hand_paths.png")
     if config.video:
         try:
-            write_video(steps, env, folder / "video.mp4")
+            shown = steps[: round(VIDEO_SECONDS * config.pipeline.rate)]
+            with progress_bar(console, "drawing", len(shown)) as progress:
+                write_video(shown, env, folder / "video.mp4", progress)
         except RenderingError as error:
             console.print(f"No video. {error}")
     env.close()

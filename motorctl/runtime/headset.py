@@ -12,7 +12,7 @@ from motorctl.person.brain import Brain
 from motorctl.person.person import Person
 from motorctl.person.user import User
 from motorctl.signals.headset import play_recording, stream_chunks
-from motorctl.signals.lsl import LSLSource, find_stream, signal_outlet
+from motorctl.signals.lsl import LSLSource, find_stream, hush, signal_outlet
 from motorctl.signals.recording import read_recording
 
 
@@ -47,6 +47,7 @@ def headset(config: HeadsetConfig) -> None:
         RecordingError: the recording cannot be read.
         ConfigurationError: an option has a value that cannot be used.
     """
+    hush()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from pylsl import local_clock  # type: ignore[import-untyped]
+from pylsl import StreamOutlet, local_clock  # type: ignore[import-untyped]
 from rich.console import Console
 
 from motorctl.envs import Env, make_env
@@ -16,7 +16,7 @@ from motorctl.runtime.limb_stream import limb_outlet, limb_sample
 from motorctl.runtime.loop import Step, run_loop
 from motorctl.runtime.report import print_table, print_trial, summary_rows
 from motorctl.runtime.summary import summarize
-from motorctl.signals.lsl import LSLSource, find_stream
+from motorctl.signals.lsl import LSLSource, find_stream, hush
 from motorctl.signals.stream import Chunk, channel_indices
 from motorctl.threads import one_thread
 from motorctl.training.checkpoint import Checkpoint, load_checkpoint
@@ -57,6 +57,7 @@ def live(config: LiveConfig) -> None:
         StreamError: there is no such stream, more than one, or one that the controller was not trained on.
         ConfigurationError: an option has a value that cannot be used.
     """
+    hush()
     console = Console()
     check_json_path(config.json)
     checkpoint = load_checkpoint(config.controller)
@@ -66,7 +67,8 @@ def live(config: LiveConfig) -> None:
     channel_indices(source.info, checkpoint.pipeline.info)
     folder = open_run_folder(config.out, "live", config)
     console.print(f"{config.stream} moves {env.spec.id if env.spec else 'the limb'} for {config.seconds:g} s.")
-    steps, ended = run_live(checkpoint, source, env, config.seconds, config.seed, config.limb_stream, console)
+    outlet = limb_outlet(config.limb_stream, rate)
+    steps, ended = run_live(checkpoint, source, env, outlet, config.seconds, config.seed, console)
     env.close()
     summary = summarize(steps)
     results = asdict(summary) | {"ended": ended, "seed": config.seed}
@@ -78,14 +80,19 @@ def live(config: LiveConfig) -> None:
 
 
 def run_live(
-    checkpoint: Checkpoint, source: LSLSource, env: Env, seconds: float, seed: int, limb_stream: str, console: Console
+    checkpoint: Checkpoint,
+    source: LSLSource,
+    env: Env,
+    outlet: StreamOutlet,
+    seconds: float,
+    seed: int,
+    console: Console,
 ) -> tuple[list[Step], str]:
-    """Run the loop on wall-clock time, with a line for every target.
+    """Run the loop on wall-clock time, with a line for every target; hand and target go out on ``outlet``.
 
     Returns:
         its steps, and why it ended: ``time is up``, ``interrupted`` (Ctrl-C) or ``stream lost``.
     """
-    outlet = limb_outlet(limb_stream, checkpoint.pipeline.config.rate)
     steps: list[Step] = []
     try:
         with one_thread():

@@ -6,10 +6,12 @@ returns; twins are told apart; units, labels and clocks are put right; a missing
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from xml.etree import ElementTree
@@ -30,6 +32,13 @@ _POLL = 0.02  # s between looks at what has answered
 _TWIN_WAIT = 0.6  # s: liblsl asks around every 0.5 s, so that a twin is asked twice
 _CLOCK_REFRESH = 1.0  # s; liblsl keeps the estimate itself, to fetch it takes microseconds
 _PULL = 1024  # samples
+
+
+def hush() -> None:
+    """Have liblsl say errors only, unless the user has configured it; before its first use."""
+    places = (Path("lsl_api.cfg"), Path.home() / "lsl_api" / "lsl_api.cfg", Path("/etc/lsl_api/lsl_api.cfg"))
+    if "LSLAPICFG" not in os.environ and not any(place.exists() for place in places):
+        pylsl.set_config_content("[log]\nlevel = -2\n")
 
 
 # Find ---------------------------------------------------------------------------------------------------------------
