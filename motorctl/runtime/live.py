@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,21 @@ from pylsl import StreamOutlet, local_clock  # type: ignore[import-untyped]
 from rich.console import Console
 
 from motorctl.envs import Env, make_env
+from motorctl.errors import StreamError
 from motorctl.runs import check_json_path, open_run_folder, write_json
+from motorctl.runtime.cued_trials import CuedTrials
 from motorctl.runtime.limb_stream import limb_outlet, limb_sample
-from motorctl.runtime.loop import Step, run_loop
-from motorctl.runtime.report import print_table, print_trial, summary_rows
+from motorctl.runtime.loop import Step, Trials, free_reaching, run_loop
+from motorctl.runtime.report import print_cue, print_table, print_trial, summary_rows
 from motorctl.runtime.summary import summarize
-from motorctl.signals.lsl import LSLSource, find_stream, hush
+from motorctl.signals.lsl import LSLSource, MarkerInlet, find_stream, hush, open_markers
 from motorctl.signals.stream import Chunk, channel_indices
 from motorctl.threads import one_thread
 from motorctl.training.checkpoint import Checkpoint, load_checkpoint
 from motorctl.training.imitation import decode
+
+ENDLESS = {"time_limit": 3600.0, "dwell": 3600.0}
+"""Options of the environment that leave it to cues when a trial ends."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,9 @@ class LiveConfig:
     """How long to wait for the stream to appear (s)."""
     unit: str | None = None
     """Unit of the EEG (V, mV, µV, uV, nV), where the stream says none or a wrong one."""
+    markers: str | None = None
+    """Name of the marker stream whose cues say where the targets are, for a controller trained on cues; by default that
+    of the EEG stream with ' markers' behind, if there is one."""
     environment: str | None = None
     """Environment id; by default the one the controller was trained for."""
     limb_stream: str = "motorctl-limb"
@@ -61,21 +70,34 @@ def live(config: LiveConfig) -> None:
     console = Console()
     check_json_path(config.json)
     checkpoint = load_checkpoint(config.controller)
-    rate = checkpoint.pipeline.config.rate
-    env = make_env(config.environment or checkpoint.environment, command=checkpoint.command, control_rate=rate)
+    name, rate = config.environment or checkpoint.environment, checkpoint.pipeline.config.rate
+    env = make_env(name, command=checkpoint.command, control_rate=rate)
     source = LSLSource(find_stream(config.stream, timeout=config.timeout), config.timeout, config.unit)
     channel_indices(source.info, checkpoint.pipeline.info)
+    markers = find_markers(config.markers, source.info.name) if checkpoint.cues else None
+    cued = None
+    if markers:
+        env = make_env(name, command=checkpoint.command, control_rate=rate, **ENDLESS)
+        rest = env.get_wrapper_attr("rest_position")
+        cued = CuedTrials(markers, checkpoint.cues, rest, partial(print_cue, console))
     folder = open_run_folder(config.out, "live", config)
-    console.print(f"{config.stream} moves {env.spec.id if env.spec else 'the limb'} for {config.seconds:g} s.")
+    asked = "cues say where to" if cued else "targets are drawn at random"
+    console.print(f"'{source.info.name}' moves {name} for {config.seconds:g} s; {asked}.")
     outlet = limb_outlet(config.limb_stream, rate)
-    steps, ended = run_live(checkpoint, source, env, outlet, config.seconds, config.seed, console)
-    env.close()
+    steps, ended = run_live(
+        checkpoint, source, env, outlet, config.seconds, config.seed, console, cued or free_reaching
+    )
     summary = summarize(steps)
+    rows = summary_rows(summary)
     results = asdict(summary) | {"ended": ended, "seed": config.seed}
+    if cued:
+        followed = sum(cue.moved > 0 for cue in cued.results)
+        results["cues"] = [cue._asdict() for cue in cued.results]
+        rows = [("hand moved as cued", f"{followed} of {len(cued.results)} cues"), *rows[3:]]
     write_json(folder / "summary.json", results)
     if config.json:
         write_json(config.json, results)
-    print_table(console, f"live: {summary.seconds:.0f} s, {ended}", summary_rows(summary))
+    print_table(console, f"live: {summary.seconds:.0f} s, {ended}", rows)
     console.print(f"summary.json is in {folder}.")
 
 
@@ -87,6 +109,7 @@ def run_live(
     seconds: float,
     seed: int,
     console: Console,
+    trials: Trials = free_reaching,
 ) -> tuple[list[Step], str]:
     """Run the loop on wall-clock time, with a line for every target; hand and target go out on ``outlet``.
 
@@ -108,11 +131,26 @@ def run_live(
                     seconds,
                     seed,
                     sinks=[lambda step: outlet.push_sample(limb_sample(step)), steps.append],
+                    trials=trials,
                 )
                 print_trials(loop, console)
                 return steps, "stream lost" if local_clock() - started < seconds else "time is up"
     except KeyboardInterrupt:
         return steps, "interrupted"
+
+
+def find_markers(name: str | None, stream: str) -> MarkerInlet | None:
+    """The marker stream that belongs to ``stream``; None if no name was given and there is none.
+
+    Raises:
+        StreamError: there is no stream of the name that was given, or more than one.
+    """
+    if name:
+        return open_markers(name)
+    try:
+        return open_markers(f"{stream} markers", timeout=1.0)
+    except StreamError:
+        return None
 
 
 def warm_up(checkpoint: Checkpoint, env: Env) -> None:

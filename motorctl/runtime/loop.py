@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,6 +56,14 @@ class Step:
 
 Sink = Callable[[Step], None]
 
+Trials = Callable[[Step], dict[str, Any] | None]
+"""Asked after every step; gives the options of ``env.reset`` for a new trial, or None to go on with this one."""
+
+
+def free_reaching(step: Step) -> dict[str, Any] | None:
+    """From target to target, the limb left where it is."""
+    return {"keep_limb": True} if step.outcome else None
+
 
 @torch.inference_mode()
 def run_loop(
@@ -66,6 +75,7 @@ def run_loop(
     seconds: float,
     seed: int,
     sinks: Iterable[Sink] = (),
+    trials: Trials = free_reaching,
 ) -> Iterator[Step]:
     """Run ``controller`` on ``env`` for ``seconds``, one :class:`Step` at a time; ends early if the stream is lost.
 
@@ -74,6 +84,7 @@ def run_loop(
         pipeline: fitted, at the environment's control rate.
         now: the clock that the source's time stamps are on (s).
         sinks: told of every step as soon as its command is out.
+        trials: says when a new trial begins; by default when one ends, with the limb left where it is.
 
     Raises:
         StreamError: the source does not give what the pipeline needs.
@@ -93,7 +104,7 @@ def run_loop(
         fresh = now() - reader.newest <= STALE
         if not (fresh and np.isfinite(command).all()):
             command = np.zeros(controller.commands)
-        _, _, terminated, truncated, info = env.step(to_action(command))
+        *_, info = env.step(to_action(command))
         issued = now()
         missed = max(0, int((issued - deadline) / period))
         step = Step(
@@ -111,8 +122,8 @@ def run_loop(
         )
         for sink in sinks:
             sink(step)
-        if terminated or truncated:
-            env.reset(options={"keep_limb": True})
+        if (options := trials(step)) is not None:
+            env.reset(options=options)
             trial_start = now()
         yield step
         deadline += (1 + missed) * period

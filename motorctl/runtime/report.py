@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from motorctl.runtime.cued_trials import CueResult
 from motorctl.runtime.loop import Step
 from motorctl.runtime.summary import Summary
 
@@ -17,6 +18,15 @@ def print_trial(console: Console, number: int, step: Step) -> None:
         console.print(f"{where}  [green]reached[/green] in {step.trial_time:.2f} s", highlight=False)
     else:
         console.print(f"{where}  [red]missed[/red]: {step.outcome} after {step.trial_time:.2f} s", highlight=False)
+
+
+def print_cue(console: Console, cue: CueResult) -> None:
+    """One line when a cue ends: where it asked the hand to go, and how far it went that way."""
+    said = f"cue {cue.text} ({cue.direction}): "
+    if cue.moved > 0:
+        console.print(f"{said}[green]hand moved {100 * cue.moved:.1f} cm {cue.direction}[/green]", highlight=False)
+    else:
+        console.print(f"{said}[red]hand moved {-100 * cue.moved:.1f} cm the other way[/red]", highlight=False)
 
 
 def print_table(console: Console, title: str, rows: list[tuple[str, str]]) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from motorctl.agents import ControllerConfig, RecurrentController
+from motorctl.envs import make_env
 from motorctl.errors import ConfigurationError, RecordingError
 from motorctl.evaluation.metrics import DecodingScore, decoding_score
 from motorctl.runs import check_json_path, open_run_folder, plain, write_json
@@ -74,6 +75,7 @@ def train_on_recordings(config: ImitationFromRecordings) -> None:
     console = Console()
     check_json_path(config.json)
     cues = parse_cues(config.cues)
+    make_env(config.environment, command="velocity", control_rate=config.pipeline.rate).close()
     if not 0 < config.hold_back < 1:
         raise ConfigurationError(f"hold-back is {config.hold_back:g}.", "Choose a share above 0 and below 1.")
     recordings = read_alike([*config.recordings, *config.test])
@@ -90,10 +92,13 @@ def train_on_recordings(config: ImitationFromRecordings) -> None:
             controller, [scaled(kept, fitted) for kept, _ in parts], config.training, fitted.config.rate, progress
         )
 
-    scored = {f"{path.name}, held back": held for path, (_, held) in zip(config.recordings, parts, strict=True)}
-    scored |= {f"{r.path.name}, test": s for r, s in zip(recordings, sequences, strict=True) if r.path in config.test}
-    scores = {name: score(controller, scaled(s, fitted), config.seed)._asdict() for name, s in scored.items()}
-    results = {"scores": scores, "train_seconds": time.perf_counter() - started, "seed": config.seed}
+    held = {path.name: later for path, (_, later) in zip(config.recordings, parts, strict=True)}
+    test = {path.name: s for path, s in zip(config.test, sequences[len(config.recordings) :], strict=True)}
+    scores = {
+        part: {name: score(controller, scaled(s, fitted), config.seed)._asdict() for name, s in scored.items()}
+        for part, scored in (("held_back", held), ("test", test))
+    }
+    results = scores | {"train_seconds": time.perf_counter() - started, "seed": config.seed}
     data = {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in config.recordings}
     history = {"config": plain(asdict(config)), "data": data, "loss": losses} | plain(results)
     save_checkpoint(Checkpoint(controller, fitted, "velocity", config.environment, cues, history), folder)
@@ -124,14 +129,16 @@ def score(controller: RecurrentController, sequence: Sequence, seed: int) -> Dec
     return decoding_score(decoded[valid], sequence.targets[valid], sequence.trial[valid], seed)
 
 
-def score_table(scores: dict[str, dict[str, Any]]) -> Table:
+def score_table(scores: dict[str, dict[str, dict[str, Any]]]) -> Table:
     """Scores beside chance, for the console."""
     table = Table(
         "recording", "r", "chance (95 %)", "direction right", "95 % interval", title="decoded against expert velocity"
     )
-    for name, s in scores.items():
-        low, high = s["accuracy_interval"]
-        share = f"{s['correct']} of {s['trials']} trials"
-        chance = f"{s['chance_r']:.2f} ({s['chance_r_95']:.2f})"
-        table.add_row(name, f"{s['pearson_r']:.2f}", chance, share, f"{100 * low:.0f}-{100 * high:.0f} %")
+    for part, scored in scores.items():
+        for name, s in scored.items():
+            low, high = s["accuracy_interval"]
+            share = f"{s['correct']} of {s['trials']} trials"
+            chance = f"{s['chance_r']:.2f} ({s['chance_r_95']:.2f})"
+            interval = f"{100 * low:.0f}-{100 * high:.0f} %"
+            table.add_row(f"{name}, {part.replace('_', ' ')}", f"{s['pearson_r']:.2f}", chance, share, interval)
     return table
