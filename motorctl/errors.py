@@ -29,3 +29,13 @@ class CheckpointError(MotorctlError):
 
 class ConfigurationError(MotorctlError):
     """An option has a value that cannot be used."""
+
+
+def check_positive(name: str, value: float) -> None:
+    """Say that an option must be a number above 0.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    if not 0 < value < float("inf"):
+        raise ConfigurationError(f"{name} is {value:g}.", "Give a number above 0.")

@@ -47,7 +47,10 @@ def check_json_path(path: Path | None) -> None:
 
 def write_json(path: Path, data: Any) -> None:
     """Write ``data`` as JSON, made :func:`plain`."""
-    path.write_text(json.dumps(plain(data), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    try:
+        path.write_text(json.dumps(plain(data), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:  # a full disk shows when a file is closed, without its name
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def plain(value: Any) -> Any:

@@ -12,6 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+
+from motorctl.agents import ControllerConfig, RecurrentController
+from motorctl.person.brain import Brain
+from motorctl.signals.pipeline import Pipeline, PipelineConfig
+from motorctl.training.checkpoint import Checkpoint, save_checkpoint
 
 # liblsl reads LSLAPICFG when it is first used, here and in every process that a test starts. Ports and session are this
 # run's own, so that two runs on one machine do not see each other.
@@ -155,3 +161,40 @@ def _write_edf(
 def write_edf() -> Callable[..., Path]:
     """``write_edf(path, samples, labels, ...)`` writes a small EDF+ file of known values."""
     return _write_edf
+
+
+LABELS = ("FC3", "FCz", "FC4", "C5", "C3", "C1", "Cz", "C2", "C4", "C6", "CP3", "CPz", "CP4")
+
+
+@pytest.fixture
+def cued_edf(tmp_path: Path, write_edf: Callable[..., Path]) -> Callable[..., Path]:
+    """``cued_edf(name)``: 96 s in which the 10 Hz rhythm of C4 vanishes during T1, that of C3 during T2; noise else."""
+
+    def write(name: str = "cued.edf", seed: int = 0, labels: tuple[str, ...] = LABELS, rate: int = 160) -> Path:
+        rng = np.random.default_rng(seed)
+        times = np.arange(96 * rate) / rate
+        samples = rng.standard_normal((len(times), len(labels))) * 30
+        rhythm = 100 * np.sin(2 * np.pi * 10 * times)
+        cues = [(4.0 + 8 * k, 4.0, ("T1", "T2")[k % 2]) for k in range(11)]
+        for label, cue in (("C4", "T1"), ("C3", "T2")):
+            there = np.ones(len(times))
+            for onset, duration, text in cues:
+                there[(times >= onset) & (times < onset + duration) & (text == cue)] = 0
+            samples[:, labels.index(label)] += rhythm * there
+        return write_edf(tmp_path / name, samples.round(), labels, rate=rate, annotations=cues)
+
+    return write
+
+
+@pytest.fixture
+def small_controller(tmp_path: Path) -> Path:
+    """A folder with an untrained controller for the simulated brain's stream."""
+    torch.manual_seed(0)
+    config = PipelineConfig(amplitude_band=(0.5, 8.0), power_bands=())
+    width = len(Pipeline(config, Brain().info).names)
+    pipeline = Pipeline(config, Brain().info, np.zeros(width), np.ones(width))
+    controller = RecurrentController(ControllerConfig(widths=(8,)), width, 2, scale=0.3).eval()
+    folder = tmp_path / "controller"
+    folder.mkdir()
+    save_checkpoint(Checkpoint(controller, pipeline, "velocity", "motorctl/ArmReach-v0"), folder)
+    return folder

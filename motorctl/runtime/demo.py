@@ -21,7 +21,7 @@ from rich.console import Console
 
 from motorctl.agents import ControllerConfig, RecurrentController
 from motorctl.envs import Env, RenderingError, make_env
-from motorctl.errors import StreamError
+from motorctl.errors import StreamError, check_positive
 from motorctl.evaluation.figures import draw_hand_paths, write_video
 from motorctl.evaluation.metrics import mean_pearson_r
 from motorctl.person.brain import Brain
@@ -79,6 +79,7 @@ def demo(config: DemoConfig) -> None:
     hush()
     console = Console()
     check_json_path(config.json)
+    check_positive("seconds", config.seconds)
     folder = open_run_folder(config.out, "demo", config)
     env = make_env(ENVIRONMENT, command="velocity", control_rate=config.pipeline.rate)
     started = time.perf_counter()

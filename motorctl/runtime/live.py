@@ -12,7 +12,7 @@ from pylsl import StreamOutlet, local_clock  # type: ignore[import-untyped]
 from rich.console import Console
 
 from motorctl.envs import Env, make_env
-from motorctl.errors import StreamError
+from motorctl.errors import StreamError, check_positive
 from motorctl.runs import check_json_path, open_run_folder, write_json
 from motorctl.runtime.cued_trials import CuedTrials
 from motorctl.runtime.limb_stream import limb_outlet, limb_sample
@@ -69,6 +69,7 @@ def live(config: LiveConfig) -> None:
     hush()
     console = Console()
     check_json_path(config.json)
+    check_positive("seconds", config.seconds)
     checkpoint = load_checkpoint(config.controller)
     name, rate = config.environment or checkpoint.environment, checkpoint.pipeline.config.rate
     env = make_env(name, command=checkpoint.command, control_rate=rate)

@@ -35,10 +35,10 @@ _PULL = 1024  # samples
 
 
 def hush() -> None:
-    """Have liblsl say errors only, unless the user has configured it; before its first use."""
+    """Have liblsl say nothing, unless the user has configured it; before its first use. What matters is said here."""
     places = (Path("lsl_api.cfg"), Path.home() / "lsl_api" / "lsl_api.cfg", Path("/etc/lsl_api/lsl_api.cfg"))
     if "LSLAPICFG" not in os.environ and not any(place.exists() for place in places):
-        pylsl.set_config_content("[log]\nlevel = -2\n")
+        pylsl.set_config_content("[log]\nlevel = -3\n")
 
 
 # Find ---------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from motorctl.agents import RecurrentController, detach
+from motorctl.errors import check_positive
 from motorctl.threads import one_thread
 from motorctl.training.sequence import Lanes, Sequence, stack_lanes
 
@@ -47,10 +48,15 @@ def train(
     """Train ``controller`` in place on rows at ``rate`` (Hz); returns the mean squared error of every epoch.
 
     The error is in units of the controller's scale. Torch's random generator draws the dropout: seed it first.
+
+    Raises:
+        ConfigurationError: a number in ``config`` is not above 0.
     """
+    for name in ("epochs", "learning_rate", "lane", "horizon", "clip"):
+        check_positive(name, getattr(config, name))
     horizon = max(1, round(config.horizon * rate))
     longest = max(len(s) for s in sequences)
-    lanes = stack_lanes(sequences, min(round(config.lane * rate), longest))
+    lanes = stack_lanes(sequences, min(max(1, round(config.lane * rate)), longest))
     optimizer = torch.optim.AdamW(controller.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.epochs)
     losses = []

@@ -1,0 +1,51 @@
+"""The main job: EEG to arm, with a controller that was trained on EEG."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from motorctl.envs import make_env
+from motorctl.person.brain import Brain
+from motorctl.person.person import Person
+from motorctl.person.source import SimulatedSource
+from motorctl.person.user import User
+from motorctl.runtime import demo as module
+from motorctl.runtime.demo import DemoConfig, demo, train_on_simulation
+from motorctl.runtime.loop import run_loop
+from motorctl.runtime.shuffled import shuffled_success_rate
+from motorctl.runtime.summary import summarize
+
+
+def test_a_trained_controller_reaches_targets_and_its_shuffled_output_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo on simulated time, with a third of the data."""
+    monkeypatch.setattr(module, "SESSIONS", 4)
+    config, env = DemoConfig(), make_env(module.ENVIRONMENT, command="velocity", control_rate=50.0)
+    checkpoint, offline_r = train_on_simulation(config, env, Console(quiet=True))
+    assert offline_r > 0.8
+    source = SimulatedSource(Person(User(50.0), Brain(), seed=77))
+    watch = [lambda step: source.see(step.hand, step.target)]
+    steps = list(run_loop(source, checkpoint.pipeline, checkpoint.controller, env, source.now, 60.0, 5, watch))
+    summary = summarize(steps)
+    assert summary.targets >= 30
+    assert summary.success_rate is not None and summary.success_rate >= 0.9
+    shuffled = shuffled_success_rate(steps, env, seed=5)
+    assert shuffled is not None and shuffled < summary.success_rate / 2
+
+
+@pytest.mark.slow
+def test_the_demo_as_people_run_it(tmp_path: Path) -> None:
+    demo(DemoConfig(seed=7, out=tmp_path / "run", json=tmp_path / "r.json"))
+    written = json.loads((tmp_path / "r.json").read_text())
+    assert written == json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert written["success_rate"] >= 0.9
+    assert written["shuffled_success_rate"] < written["success_rate"] / 2
+    assert written["offline_pearson_r"] > 0.8
+    assert written["deadlines"] == 1000 and written["seed"] == 7
+    keys = {"median_time_to_target_s", "latency_ms", "deadlines_missed", "train_seconds"}
+    assert keys <= set(written) and {"p50", "p99"} == set(written["latency_ms"])
+    made = {path.name for path in (tmp_path / "run").iterdir()}
+    assert {"controller.json", "controller.safetensors", "hand_paths.png", "config.json", "summary.json"} <= made

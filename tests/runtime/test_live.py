@@ -1,0 +1,120 @@
+"""``motorctl live`` and ``motorctl headset`` as people run them: processes of their own, real LSL between them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pylsl import StreamInlet
+
+from motorctl.agents import ControllerConfig
+from motorctl.signals.lsl import find_stream
+from motorctl.training.imitation import ImitationConfig
+from motorctl.training.recordings import ImitationFromRecordings, train_on_recordings
+
+PATIENCE = 60.0
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """``start("live", "--controller", ...)`` runs a command in another process; it is killed when the test is over."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def run(*words: object) -> subprocess.Popen[str]:
+        command = [sys.executable, "-P", "-u", "-m", "motorctl", *map(str, words)]
+        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return processes[-1]
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def results(process: subprocess.Popen[str], path: Path) -> dict[str, object]:
+    """What the command wrote when it ended well."""
+    said, complaints = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, said + complaints
+    written: dict[str, object] = json.loads(path.read_text())
+    return written
+
+
+def test_a_simulated_person_is_decoded_and_sees_the_limb(
+    start: Start, stream_name: str, small_controller: Path, tmp_path: Path
+) -> None:
+    limb = f"{stream_name}-limb"
+    headset = start("headset", "--name", stream_name, "--limb-stream", limb)
+    options = ["--seconds", 4, "--limb-stream", limb, "--out", tmp_path / "run", "--json", tmp_path / "r.json"]
+    live = start("live", "--controller", small_controller, "--stream", stream_name, "--timeout", 30, *options)
+    inlet = StreamInlet(find_stream(name=limb, timeout=PATIENCE))
+    sample, _ = inlet.pull_sample(PATIENCE)
+    assert sample is not None and len(sample) == 8
+    written = results(live, tmp_path / "r.json")
+    assert written["ended"] == "time is up"
+    assert written["deadlines"] == 200
+    assert written["neutral_steps"] < 50  # type: ignore[operator]
+    assert written["latency_ms"]["p50"] > 0  # type: ignore[index]
+    assert json.loads((tmp_path / "run" / "summary.json").read_text()) == written
+    headset.send_signal(signal.SIGINT)
+    said, complaints = headset.communicate(timeout=PATIENCE)
+    assert headset.returncode == 0 and "Traceback" not in complaints
+    assert said.startswith(f"Streaming {stream_name}: 17 channels at 250 Hz")
+
+
+def test_ctrl_c_ends_live_with_the_summary_written(
+    start: Start, stream_name: str, small_controller: Path, tmp_path: Path
+) -> None:
+    start("headset", "--name", stream_name, "--limb-stream", f"{stream_name}-limb")
+    options = ["--seconds", 600, "--limb-stream", f"{stream_name}-limb", "--out", tmp_path / "run"]
+    live = start("live", "--controller", small_controller, "--stream", stream_name, "--timeout", 30, *options)
+    inlet = StreamInlet(find_stream(name=f"{stream_name}-limb", timeout=PATIENCE))
+    assert inlet.pull_sample(PATIENCE)[0] is not None  # it runs
+    live.send_signal(signal.SIGINT)
+    written = results(live, tmp_path / "run" / "summary.json")
+    assert written["ended"] == "interrupted"
+
+
+def test_live_ends_when_the_headset_is_gone(
+    start: Start, stream_name: str, small_controller: Path, tmp_path: Path
+) -> None:
+    headset = start("headset", "--name", stream_name, "--limb-stream", f"{stream_name}-limb")
+    options = ["--seconds", 600, "--limb-stream", f"{stream_name}-limb", "--out", tmp_path / "run"]
+    live = start("live", "--controller", small_controller, "--stream", stream_name, "--timeout", 30, *options)
+    inlet = StreamInlet(find_stream(name=f"{stream_name}-limb", timeout=PATIENCE))
+    assert inlet.pull_sample(PATIENCE)[0] is not None
+    headset.kill()
+    written = results(live, tmp_path / "run" / "summary.json")
+    assert written["ended"] == "stream lost"
+    assert written["neutral_steps"] > 100  # type: ignore[operator]
+
+
+def test_the_cues_of_a_played_recording_say_where_the_targets_are(
+    start: Start, stream_name: str, cued_edf: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Trained on one recording, the arm follows the cues of another, played as a headset would give it."""
+    train_on_recordings(
+        ImitationFromRecordings(
+            (cued_edf("a.edf"),),
+            ("T1=left", "T2=right"),
+            out=tmp_path / "trained",
+            controller=ControllerConfig(widths=(8,)),
+            training=ImitationConfig(epochs=30, learning_rate=2e-2),
+        )
+    )
+    # Cues at 12, 20 and 28 s, played from 10 s on; the loop begins some seconds later.
+    start("headset", "--recording", cued_edf("b.edf", seed=1), "--name", stream_name, "--start", 10, "--loop")
+    options = ["--seconds", 18, "--limb-stream", f"{stream_name}-limb", "--json", tmp_path / "r.json"]
+    options += ["--out", tmp_path / "run", "--timeout", 30]
+    live = start("live", "--controller", tmp_path / "trained", "--stream", stream_name, *options)
+    written = results(live, tmp_path / "r.json")
+    cues: list[dict[str, object]] = written["cues"]  # type: ignore[assignment]
+    assert 1 <= len(cues) <= 3
+    assert all(cue["direction"] == {"T1": "left", "T2": "right"}[str(cue["text"])] for cue in cues)
+    assert all(float(str(cue["moved"])) > 0 for cue in cues)

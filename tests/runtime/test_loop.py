@@ -1,0 +1,169 @@
+"""The loop on simulated time: deadlines, silence, bad commands, trials."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from motorctl.agents import ControllerConfig, RecurrentController
+from motorctl.agents import State as NetworkState
+from motorctl.envs import Env, make_env
+from motorctl.errors import StreamError
+from motorctl.person.brain import Brain
+from motorctl.person.person import Person
+from motorctl.person.source import SimulatedSource
+from motorctl.person.user import User
+from motorctl.runtime.loop import LOST, STALE, Step, Trials, free_reaching, run_loop
+from motorctl.runtime.summary import summarize
+from motorctl.signals.pipeline import Pipeline, PipelineConfig
+from motorctl.signals.stream import Channel, Chunk, StreamInfo
+
+INFO = StreamInfo("test", "EEG", 100.0, (Channel("C3"), Channel("C4")))
+PIPELINE = Pipeline(PipelineConfig(rate=50.0, reference="none", amplitude_band=(0.0, 20.0), power_bands=()), INFO)
+FOREVER = 9e9
+
+
+class Scripted:
+    """A source on simulated time: silent from one time to another, and once held up while it is read."""
+
+    def __init__(
+        self, info: StreamInfo = INFO, silence: tuple[float, float] = (FOREVER, FOREVER), stall_at: float = FOREVER
+    ) -> None:
+        self.info, self.time, self._silence, self._stall_at, self._sent = info, 0.0, silence, stall_at, 0
+
+    def now(self) -> float:
+        return self.time
+
+    def read(self, timeout: float) -> Chunk:
+        self.time += timeout
+        if self.time >= self._stall_at:  # the machine was busy elsewhere
+            self.time, self._stall_at = self.time + 0.095, FOREVER
+        due = round(self.time * self.info.rate)
+        times = np.arange(self._sent + 1, due + 1) / self.info.rate
+        times = times[(times < self._silence[0]) | (times >= self._silence[1])]
+        self._sent = due
+        return Chunk(np.ones((len(times), len(self.info.channels)), np.float32), times)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Constant(RecurrentController):
+    """Commands the same velocity at every row, and counts the rows."""
+
+    def __init__(self, x: float, y: float) -> None:
+        super().__init__(ControllerConfig(widths=(1,)), 2, 2)
+        self.command, self.rows = torch.tensor([x, y]), 0
+
+    def forward(self, features: Tensor, state: NetworkState) -> tuple[Tensor, NetworkState]:
+        self.rows += features.shape[1]
+        return self.command.expand(1, features.shape[1], 2), state
+
+
+def env() -> Env:
+    return make_env("motorctl/ArmReach-v0", command="velocity", control_rate=50.0)
+
+
+def run(
+    source: Scripted, controller: RecurrentController, seconds: float, trials: Trials = free_reaching
+) -> list[Step]:
+    return list(run_loop(source, PIPELINE, controller, env(), source.now, seconds, seed=1, trials=trials))
+
+
+def test_every_period_has_a_step_and_every_row_is_seen_once() -> None:
+    controller = Constant(0.1, 0.0)
+    steps = run(Scripted(), controller, 1.0)
+    np.testing.assert_allclose([s.time for s in steps], np.arange(1, 51) * 0.02)
+    assert controller.rows == 50
+    assert all(s.latency == pytest.approx(0, abs=1e-9) and s.missed == 0 for s in steps)
+    assert steps[-1].hand[0] > steps[0].hand[0] + 0.05  # 0.1 m/s to the right
+
+
+def test_what_is_late_is_counted_and_never_queued_up() -> None:
+    """A stall of 95 ms passes four deadlines; the loop goes on at the next one, on the old grid."""
+    steps = run(Scripted(stall_at=1.0), Constant(0.1, 0.0), 2.0)
+    missed = [s.missed for s in steps]
+    assert sum(missed) == 4 and max(missed) == 4
+    late = missed.index(4)
+    np.testing.assert_allclose([s.time for s in steps[late + 1 :]], np.arange(late + 6, 101) * 0.02)
+    summary = summarize(steps)
+    assert (summary.deadlines, summary.deadlines_missed) == (100, 4)
+
+
+def test_a_silent_stream_makes_the_command_neutral_and_the_hand_stop() -> None:
+    steps = run(Scripted(silence=(1.0, 3.0)), Constant(0.1, 0.0), 4.0)
+    for step in steps:
+        expected = 0.0 if 1.0 + STALE < step.time + 0.01 < 3.0 else 0.1
+        assert step.command[0] == pytest.approx(expected), step.time
+    still = [s for s in steps if 2.0 < s.time < 3.0]
+    assert max(np.linalg.norm(s.hand_velocity) for s in still) < 0.01
+    assert summarize(steps).neutral_steps == sum(s.command[0] == 0 for s in steps) > 0
+
+
+def test_a_lost_stream_ends_the_loop() -> None:
+    steps = run(Scripted(silence=(1.0, FOREVER)), Constant(0.1, 0.0), 60.0)
+    assert steps[-1].time == pytest.approx(1.0 + LOST, abs=0.05)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_command_that_is_not_finite_never_reaches_the_limb(bad: float) -> None:
+    steps = run(Scripted(), Constant(bad, 0.1), 0.5)
+    assert len(steps) == 25
+    assert all((s.command == 0).all() and np.isfinite(s.hand).all() for s in steps)
+
+
+def test_a_stream_without_the_channels_is_refused() -> None:
+    other = StreamInfo("other", "EEG", 100.0, (Channel("Oz"), Channel("C4")))
+    with pytest.raises(StreamError, match="needs channel C3, but 'other' has Oz, C4"):
+        run(Scripted(other), Constant(0, 0), 1.0)
+
+
+def test_channels_are_taken_by_name() -> None:
+    """A stream with other channels too, in another order and case."""
+    wide = StreamInfo("wide", "EEG", 100.0, tuple(Channel(label) for label in ("Oz", "C4", "c3")))
+    assert len(run(Scripted(wide), Constant(0.1, 0), 1.0)) == 50
+
+
+def test_trials_follow_each_other_with_the_limb_left_where_it_is() -> None:
+    steps = run(Scripted(), Constant(0.0, 0.0), 9.0)
+    ends = [i for i, s in enumerate(steps) if s.outcome]
+    assert [steps[i].outcome for i in ends] == ["time limit", "time limit"]
+    assert [steps[i].trial_time for i in ends] == pytest.approx([4.0, 4.0])
+    assert not np.array_equal(steps[ends[0]].target, steps[ends[0] + 1].target)
+    np.testing.assert_allclose(steps[ends[0]].hand, steps[ends[0] + 1].hand, atol=1e-3)
+
+
+def test_trials_can_be_asked_for_from_outside() -> None:
+    target = np.array([0.05, 0.45])
+
+    def at_half_time(step: Step) -> dict[str, object] | None:
+        return {"target": target} if step.time == pytest.approx(0.5) else None
+
+    steps = run(Scripted(), Constant(0.2, 0.0), 1.0, at_half_time)
+    np.testing.assert_allclose(steps[25].target, target)
+    assert steps[25].trial_time == pytest.approx(0.02)
+    assert steps[24].hand[0] - steps[25].hand[0] > 0.05  # back at rest
+
+
+def test_with_a_perfect_decoder_the_simulated_person_reaches_every_target() -> None:
+    brain = Brain(mu=0.0, background=0.0, amplifier=0.0)
+    source = SimulatedSource(Person(User(50.0), brain, seed=0))
+    config = PipelineConfig(channels=("C3", "Cz"), reference="none", amplitude_band=(0.0, 20.0), power_bands=())
+
+    class ReadOff(Constant):
+        def forward(self, features: Tensor, state: NetworkState) -> tuple[Tensor, NetworkState]:
+            return features / brain.velocity_gain, state
+
+    sinks = [lambda step: source.see(step.hand, step.target)]
+    pipeline = Pipeline(config, brain.info)
+    summary = summarize(list(run_loop(source, pipeline, ReadOff(0, 0), env(), source.now, 20.0, 3, sinks)))
+    assert summary.success_rate == 1.0 and summary.reached >= 10

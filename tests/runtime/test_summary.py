@@ -1,0 +1,34 @@
+"""The figures of a run, by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from motorctl.runtime.loop import Step
+from motorctl.runtime.summary import summarize
+
+POINT = np.zeros(2)
+STEP = Step(0.0, POINT, POINT, POINT, POINT, POINT, np.zeros(6), "", 0.0, 0.01, 0)
+
+
+def test_figures() -> None:
+    outcomes = {10: ("reached", 1.0), 20: ("time limit", 4.0), 30: ("reached", 3.0)}
+    steps = [replace(STEP, time=k / 50, latency=k / 1000, missed=int(k == 5) * 3) for k in range(40)]
+    for k, (outcome, seconds) in outcomes.items():
+        steps[k] = replace(steps[k], outcome=outcome, trial_time=seconds)
+    steps[0] = replace(steps[0], latency=float("nan"))
+    summary = summarize(steps)
+    assert (summary.targets, summary.reached, summary.success_rate) == (3, 2, 2 / 3)
+    assert summary.median_time_to_target_s == 2.0
+    assert summary.latency_ms["p50"] == pytest.approx(20) and summary.latency_ms["p99"] == pytest.approx(38.62)
+    assert (summary.deadlines, summary.deadlines_missed, summary.neutral_steps) == (43, 3, 1)
+    assert summary.seconds == pytest.approx(39 / 50)
+
+
+def test_a_run_without_anything_has_no_figures_and_no_error() -> None:
+    summary = summarize([])
+    assert (summary.targets, summary.success_rate, summary.median_time_to_target_s) == (0, None, None)
+    assert summary.latency_ms == {"p50": None, "p99": None}
