@@ -7,7 +7,6 @@ wears a synthetic headset, in a process of its own, and moves the arm over Lab S
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -80,8 +79,8 @@ def demo(config: DemoConfig) -> None:
     console = Console()
     check_json_path(config.json)
     check_positive("seconds", config.seconds)
-    folder = open_run_folder(config.out, "demo", config)
     env = make_env(ENVIRONMENT, command="velocity", control_rate=config.pipeline.rate)
+    folder = open_run_folder(config.out, "demo", config)
     started = time.perf_counter()
     checkpoint, offline_r = train_on_simulation(config, env, console)
     train_seconds = time.perf_counter() - started
@@ -92,7 +91,10 @@ def demo(config: DemoConfig) -> None:
     outlet = limb_outlet(f"{name}-limb", config.pipeline.rate)
     with person_in_headset(name, config):
         source = LSLSource(find_stream(name=name, timeout=60.0))
-        outlet.wait_for_consumers(30.0)  # the person looks at the arm
+        if not outlet.wait_for_consumers(30.0):
+            raise StreamError(
+                "The simulated person does not see the arm.", "Let UDP 16571 and TCP 16572-16604 through."
+            )
         steps, ended = run_live(checkpoint, source, env, outlet, config.seconds, config.seed, console)
     summary = summarize(steps)
     shuffled = shuffled_success_rate(steps, env, config.seed)
@@ -111,7 +113,7 @@ def demo(config: DemoConfig) -> None:
     rows.append(("decoded and intended velocity, offline", f"r = {number(offline_r, '')}"))
     rows.append(("training", number(train_seconds, "s", 0)))
     print_table(console, f"demo: {summary.seconds:.0f} s of closed loop, seed {config.seed}", rows)
-    draw(steps, config, folder, console)
+    draw(steps, config.video and ended != "interrupted", config, folder, console)
     console.print(f"Everything is in {folder}.")
 
 
@@ -143,18 +145,20 @@ def person_in_headset(name: str, config: DemoConfig) -> Iterator[None]:
     try:
         yield
     finally:
+        failed = bool(process.poll())
         process.terminate()
-        _, errors = process.communicate(timeout=10)
-        if process.returncode not in (0, -signal.SIGTERM, 1):
-            raise StreamError(f"The synthetic headset ended early: {errors.decode().strip()}.", "Run it by hand.")
+        _, said = process.communicate(timeout=10)
+        if failed:
+            reason = said.decode(errors="replace").strip().splitlines()[-1:]
+            raise StreamError(f"The synthetic headset failed: {''.join(reason)}", "Run 'motorctl headset' to see why.")
 
 
-def draw(steps: list[Step], config: DemoConfig, folder: Path, console: Console) -> None:
-    """The pictures: hand paths always, a video where there is OpenGL."""
+def draw(steps: list[Step], video: bool, config: DemoConfig, folder: Path, console: Console) -> None:
+    """The pictures: hand paths always, a video if wanted and where there is OpenGL."""
     env = make_env(ENVIRONMENT, command="velocity", control_rate=config.pipeline.rate, render_mode="rgb_array")
     radius = env.get_wrapper_attr("task").target_radius
     draw_hand_paths(steps, radius, f"closed loop, seed {config.seed}", folder / "hand_paths.png")
-    if config.video:
+    if video:
         try:
             shown = steps[: round(VIDEO_SECONDS * config.pipeline.rate)]
             with progress_bar(console, "drawing", len(shown)) as progress:
