@@ -13,7 +13,7 @@ def one_thread() -> Iterator[None]:
     """Run torch on one thread inside.
 
     A step of a small recurrent network is too little work to share: on a busy machine with two cores, two threads wait
-    for each other and take ten times as long. Live, the other core is for the stream.
+    for each other and take ten times as long.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)

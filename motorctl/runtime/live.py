@@ -11,6 +11,7 @@ import numpy as np
 from pylsl import StreamOutlet, local_clock  # type: ignore[import-untyped]
 from rich.console import Console
 
+from motorctl.agents import Stepper
 from motorctl.envs import Env, make_env
 from motorctl.errors import StreamError, check_positive
 from motorctl.runs import check_json_path, open_run_folder, write_json
@@ -20,10 +21,9 @@ from motorctl.runtime.loop import Step, Trials, free_reaching, run_loop
 from motorctl.runtime.report import print_cue, print_table, print_trial, summary_rows
 from motorctl.runtime.summary import summarize
 from motorctl.signals.lsl import LSLSource, MarkerInlet, find_stream, hush, open_markers
+from motorctl.signals.pipeline import Pipeline
 from motorctl.signals.stream import Chunk, channel_indices
-from motorctl.threads import one_thread
 from motorctl.training.checkpoint import Checkpoint, load_checkpoint
-from motorctl.training.imitation import decode
 
 ENDLESS = {"time_limit": 3600.0, "dwell": 3600.0}
 """Options of the environment that leave it to cues when a trial ends."""
@@ -119,23 +119,23 @@ def run_live(
     """
     steps: list[Step] = []
     try:
-        with one_thread():
-            warm_up(checkpoint, env)
-            with source:
-                started = local_clock()
-                loop = run_loop(
-                    source,
-                    checkpoint.pipeline,
-                    checkpoint.controller,
-                    env,
-                    local_clock,
-                    seconds,
-                    seed,
-                    sinks=[lambda step: outlet.push_sample(limb_sample(step)), steps.append],
-                    trials=trials,
-                )
-                print_trials(loop, console)
-                return steps, "stream lost" if local_clock() - started < seconds else "time is up"
+        decoder = Stepper(checkpoint.controller)
+        warm_up(checkpoint.pipeline, decoder, env)
+        with source:
+            started = local_clock()
+            loop = run_loop(
+                source,
+                checkpoint.pipeline,
+                decoder,
+                env,
+                local_clock,
+                seconds,
+                seed,
+                sinks=[lambda step: outlet.push_sample(limb_sample(step)), steps.append],
+                trials=trials,
+            )
+            print_trials(loop, console)
+            return steps, "stream lost" if local_clock() - started < seconds else "time is up"
     except KeyboardInterrupt:
         return steps, "interrupted"
 
@@ -154,14 +154,13 @@ def find_markers(name: str | None, stream: str) -> MarkerInlet | None:
         return None
 
 
-def warm_up(checkpoint: Checkpoint, env: Env) -> None:
+def warm_up(pipeline: Pipeline, decoder: Stepper, env: Env) -> None:
     """Run everything once before the stream is opened: first calls allocate, and would cost deadlines."""
-    info, controller = checkpoint.pipeline.info, checkpoint.controller
-    second = np.zeros((round(info.rate), len(info.channels)), np.float32)
-    features, _ = checkpoint.pipeline.process(Chunk(second, np.arange(len(second)) / info.rate))
-    commands = decode(controller, features.values)
+    second = np.zeros((round(pipeline.info.rate), len(pipeline.info.channels)), np.float32)
+    features, _ = pipeline.process(Chunk(second, np.arange(len(second)) / pipeline.info.rate))
+    command, _ = decoder.step(features.values[-1], decoder.initial_state())
     env.reset(seed=0)
-    env.step(env.get_wrapper_attr("to_action")(commands[-1]))
+    env.step(env.get_wrapper_attr("to_action")(command))
 
 
 def print_trials(loop: Iterable[Step], console: Console) -> None:

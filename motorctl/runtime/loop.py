@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from motorctl.agents import RecurrentController, State
 from motorctl.envs import Env
 from motorctl.signals.pipeline import Features, Pipeline, PipelineState, join_features
 from motorctl.signals.stream import Source, channel_indices
@@ -42,7 +40,7 @@ class Step:
     """
 
     time: float
-    command: Array
+    command: NDArray[np.floating]
     hand: Array
     hand_velocity: Array
     target: Array
@@ -52,6 +50,18 @@ class Step:
     trial_time: float
     latency: float
     missed: int
+
+
+class Decoder(Protocol):
+    """A controller one row at a time: what the loop asks of it."""
+
+    def initial_state(self) -> Any:
+        """The state before anything was seen."""
+        ...
+
+    def step(self, features: NDArray[np.float32], state: Any) -> tuple[NDArray[np.floating], Any]:
+        """The command ``(command,)`` for one row of features ``(feature,)``, and the state to go on with."""
+        ...
 
 
 Sink = Callable[[Step], None]
@@ -65,11 +75,10 @@ def free_reaching(step: Step) -> dict[str, Any] | None:
     return {"keep_limb": True} if step.outcome else None
 
 
-@torch.inference_mode()
 def run_loop(
     source: Source,
     pipeline: Pipeline,
-    controller: RecurrentController,
+    controller: Decoder,
     env: Env,
     now: Callable[[], float],
     seconds: float,
@@ -82,6 +91,7 @@ def run_loop(
     Args:
         source: opened; must have the pipeline's channels.
         pipeline: fitted, at the environment's control rate.
+        controller: takes its features one row at a time.
         now: the clock that the source's time stamps are on (s).
         sinks: told of every step as soon as its command is out.
         trials: says when a new trial begins; by default when one ends, with the limb left where it is.
@@ -92,18 +102,18 @@ def run_loop(
     reader = Reader(source, pipeline, now)
     period = 1 / env.get_wrapper_attr("control_rate")
     to_action = env.get_wrapper_attr("to_action")
-    hidden = controller.initial_state(1)
-    command = np.zeros(controller.commands)
+    hidden = controller.initial_state()
+    command: NDArray[np.floating] = np.zeros(2)
     env.reset(seed=seed)
     started = trial_start = now()
     deadline = started + period
     while deadline <= started + seconds + period / 2 and now() - reader.newest < LOST:
-        rows = reader.read_until(deadline)
-        if len(rows.values):
-            command, hidden = decide(controller, rows, hidden)
+        # The network has to see every row, the oldest first; the limb only what it says of the newest.
+        for row in reader.read_until(deadline).values:
+            command, hidden = controller.step(row, hidden)
         fresh = now() - reader.newest <= STALE
         if not (fresh and np.isfinite(command).all()):
-            command = np.zeros(controller.commands)
+            command = np.zeros_like(command)
         *_, info = env.step(to_action(command))
         issued = now()
         missed = max(0, int((issued - deadline) / period))
@@ -127,12 +137,6 @@ def run_loop(
             trial_start = now()
         yield step
         deadline += (1 + missed) * period
-
-
-def decide(controller: RecurrentController, rows: Features, hidden: State) -> tuple[Array, State]:
-    """The command after all new rows, oldest first: the network has to see every one, the limb only the newest."""
-    commands, hidden = controller(torch.from_numpy(rows.values)[None], hidden)
-    return commands[0, -1].double().numpy(), hidden
 
 
 class Reader:

@@ -78,7 +78,7 @@ def train_epoch(
     total = 0.0
     for start in range(0, lanes.features.shape[1], horizon):
         rows = slice(start, start + horizon)
-        commands, state = controller(lanes.features[:, rows], detach(state))
+        commands, state = controller(lanes.features[:, rows], state)
         error = squared_error(commands, lanes.targets[:, rows], lanes.weight[:, rows], controller.scale)
         weight = lanes.weight[:, rows].sum()
         if weight:
@@ -86,6 +86,7 @@ def train_epoch(
             torch.autograd.backward(error / weight)
             nn.utils.clip_grad_norm_(controller.parameters(), clip)
             optimizer.step()
+        state = detach(state)  # after the update: a state that is learned gets its gradient from the first rows
         total += float(error.detach())
     return total / float(lanes.weight.sum())
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from motorctl.agents import Stepper
 from motorctl.envs import make_env
 from motorctl.person.brain import Brain
 from motorctl.person.person import Person
@@ -28,7 +29,7 @@ def test_a_trained_controller_reaches_targets_and_its_shuffled_output_does_not(m
     assert offline_r > 0.8
     source = SimulatedSource(Person(User(50.0), Brain(), seed=77))
     watch = [lambda step: source.see(step.hand, step.target)]
-    steps = list(run_loop(source, checkpoint.pipeline, checkpoint.controller, env, source.now, 60.0, 5, watch))
+    steps = list(run_loop(source, checkpoint.pipeline, Stepper(checkpoint.controller), env, source.now, 60.0, 5, watch))
     summary = summarize(steps)
     assert summary.targets >= 30
     assert summary.success_rate is not None and summary.success_rate >= 0.9

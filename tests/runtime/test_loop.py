@@ -7,11 +7,8 @@ from typing import Self
 
 import numpy as np
 import pytest
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
-from motorctl.agents import ControllerConfig, RecurrentController
-from motorctl.agents import State as NetworkState
 from motorctl.envs import Env, make_env
 from motorctl.errors import StreamError
 from motorctl.person.brain import Brain
@@ -57,25 +54,25 @@ class Scripted:
     ) -> None: ...
 
 
-class Constant(RecurrentController):
-    """Commands the same velocity at every row, and counts the rows."""
+class Constant:
+    """Commands the same velocity at every row; its state is how many there were."""
 
     def __init__(self, x: float, y: float) -> None:
-        super().__init__(ControllerConfig(widths=(1,)), 2, 2)
-        self.command, self.rows = torch.tensor([x, y]), 0
+        self.command, self.rows = np.array([x, y]), 0
 
-    def forward(self, features: Tensor, state: NetworkState) -> tuple[Tensor, NetworkState]:
-        self.rows += features.shape[1]
-        return self.command.expand(1, features.shape[1], 2), state
+    def initial_state(self) -> int:
+        return 0
+
+    def step(self, features: NDArray[np.float32], state: int) -> tuple[NDArray[np.floating], int]:
+        self.rows = state + 1
+        return self.command, self.rows
 
 
 def env() -> Env:
     return make_env("motorctl/ArmReach-v0", command="velocity", control_rate=50.0)
 
 
-def run(
-    source: Scripted, controller: RecurrentController, seconds: float, trials: Trials = free_reaching
-) -> list[Step]:
+def run(source: Scripted, controller: Constant, seconds: float, trials: Trials = free_reaching) -> list[Step]:
     return list(run_loop(source, PIPELINE, controller, env(), source.now, seconds, seed=1, trials=trials))
 
 
@@ -160,7 +157,7 @@ def test_with_a_perfect_decoder_the_simulated_person_reaches_every_target() -> N
     config = PipelineConfig(channels=("C3", "Cz"), reference="none", amplitude_band=(0.0, 20.0), power_bands=())
 
     class ReadOff(Constant):
-        def forward(self, features: Tensor, state: NetworkState) -> tuple[Tensor, NetworkState]:
+        def step(self, features: NDArray[np.float32], state: int) -> tuple[NDArray[np.floating], int]:
             return features / brain.velocity_gain, state
 
     sinks = [lambda step: source.see(step.hand, step.target)]

@@ -66,3 +66,10 @@ def test_progress_is_told_after_every_epoch() -> None:
     controller = RecurrentController(ControllerConfig(widths=(4,)), 3, 1)
     losses = train(controller, [running_mean(0)], ImitationConfig(epochs=3), RATE, lambda *x: told.append(x))
     assert told == list(enumerate(losses, start=1))
+
+
+def test_a_learned_initial_state_is_learned() -> None:
+    torch.manual_seed(0)
+    controller = RecurrentController(ControllerConfig(widths=(4,), learned_state=True), 3, 1)
+    train(controller, [running_mean(0)], ImitationConfig(epochs=2, lane=10.0, horizon=2.0), RATE)
+    assert all(bool(state.any()) for state in controller.initial)
