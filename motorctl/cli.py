@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -24,6 +25,11 @@ function takes one argument, a dataclass: the command's configuration."""
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 for an error that is said, 2 for wrong usage, 130 for Ctrl-C."""
+    if arguments is None:
+        # Whoever sends either signal wants the end with everything written; a shell that starts a command in the
+        # background has Ctrl-C ignored.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
     words = sys.argv[1:] if arguments is None else arguments
     name = next((n for n in COMMANDS if words[: len(n.split())] == n.split()), None)
     if name is None:

@@ -68,15 +68,16 @@ def test_a_simulated_person_is_decoded_and_sees_the_limb(
     assert said.startswith(f"Streaming {stream_name}: 17 channels at 250 Hz")
 
 
-def test_ctrl_c_ends_live_with_the_summary_written(
-    start: Start, stream_name: str, small_controller: Path, tmp_path: Path
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_a_termination_end_live_with_the_summary_written(
+    number: signal.Signals, start: Start, stream_name: str, small_controller: Path, tmp_path: Path
 ) -> None:
     start("headset", "--name", stream_name, "--limb-stream", f"{stream_name}-limb")
     options = ["--seconds", 600, "--limb-stream", f"{stream_name}-limb", "--out", tmp_path / "run"]
     live = start("live", "--controller", small_controller, "--stream", stream_name, "--timeout", 30, *options)
     inlet = StreamInlet(find_stream(name=f"{stream_name}-limb", timeout=PATIENCE))
     assert inlet.pull_sample(PATIENCE)[0] is not None  # it runs
-    live.send_signal(signal.SIGINT)
+    live.send_signal(number)
     written = results(live, tmp_path / "run" / "summary.json")
     assert written["ended"] == "interrupted"
 
