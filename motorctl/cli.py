@@ -16,6 +16,11 @@ COMMANDS = {
         "motorctl.training.recordings:train_on_recordings",
         "train a controller on cued recordings",
     ),
+    "train classify": (
+        "motorctl.training.classify:train_classifier",
+        "train a classifier of movements on cued recordings",
+    ),
+    "train regress": ("motorctl.training.regress:train_regression", "train on continuous targets from an .npz"),
     "headset": ("motorctl.runtime.headset:headset", "stream a recording, or a simulated person's EEG, over LSL"),
     "live": ("motorctl.runtime.live:live", "move the limb from a live EEG stream"),
 }

@@ -39,7 +39,7 @@ def test_every_option_is_explained_with_its_default(command: str) -> None:
     done = motorctl(*command.split(), "--help")
     assert done.returncode == 0
     assert f"usage: motorctl {command}" in done.stdout and "--seed" in done.stdout
-    options = [line for line in done.stdout.splitlines() if line.startswith("│ --")]
+    options = [line for line in done.stdout.splitlines() if line.startswith(("│ --", "│ PATH"))]
     assert len(options) >= 5
     assert done.stdout.count("(default:") + done.stdout.count("(required)") == len(options)
 
@@ -59,6 +59,9 @@ def test_every_option_is_explained_with_its_default(command: str) -> None:
         ("train imitation --recordings {edf} --cues T1=left --training.epochs 0", "epochs"),
         ("train imitation --recordings {edf} --cues T1=left --out {edf}", "is a file"),
         ("train imitation --recordings {edf} --cues T1=left --out {tmp}/full/run", "No space left"),
+        ("train classify --recordings {edf} --cues T1=fists T9=feet", "no annotation T9; it has T1, T2"),
+        ("train classify --recordings {edf} --cues T1=fists", "only the class fists"),
+        ("train regress {tmp}/absent.npz", "There is no recording"),
         ("headset --recording {tmp}/absent.edf", "There is no recording"),
         ("headset --recording {edf} --speed 0", "speed"),
         ("headset --recording {edf} --start 1000", "start"),

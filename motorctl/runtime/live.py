@@ -13,7 +13,7 @@ from rich.console import Console
 
 from motorctl.agents import Stepper
 from motorctl.envs import Env, make_env
-from motorctl.errors import StreamError, check_positive
+from motorctl.errors import ConfigurationError, StreamError, check_positive
 from motorctl.runs import check_json_path, open_run_folder, write_json
 from motorctl.runtime.cued_trials import CuedTrials
 from motorctl.runtime.limb_stream import limb_outlet, limb_sample
@@ -71,6 +71,11 @@ def live(config: LiveConfig) -> None:
     check_json_path(config.json)
     check_positive("seconds", config.seconds)
     checkpoint = load_checkpoint(config.controller)
+    if checkpoint.command != "velocity":
+        raise ConfigurationError(
+            f"The controller in {config.controller} gives '{checkpoint.command}', but a limb is moved by a velocity.",
+            "Name a controller of 'motorctl train imitation' or 'motorctl demo'.",
+        )
     name, rate = config.environment or checkpoint.environment, checkpoint.pipeline.config.rate
     env = make_env(name, command=checkpoint.command, control_rate=rate)
     source = LSLSource(find_stream(config.stream, timeout=config.timeout), config.timeout, config.unit)

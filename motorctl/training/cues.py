@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from motorctl.agents import minimum_jerk_velocity
 from motorctl.errors import ConfigurationError, RecordingError
 from motorctl.signals.pipeline import Pipeline
-from motorctl.signals.recording import Recording
+from motorctl.signals.recording import Annotation, Recording
 from motorctl.signals.stream import Chunk
 from motorctl.training.sequence import Sequence
 
@@ -48,20 +48,29 @@ def displacement(direction: str) -> NDArray[np.float64]:
     return REACH * np.array(DIRECTIONS[direction])
 
 
-def cued_sequence(recording: Recording, cues: Cues, pipeline: Pipeline) -> Sequence:
-    """The recording's features, with the velocity of an expert who reaches while a cue lasts and rests in between.
+def cued(recording: Recording, cues: Mapping[str, str]) -> list[Annotation]:
+    """The recording's annotations that are cues, in order.
 
     Raises:
-        RecordingError: the recording lacks one of the cues, or a cue lasts no time.
+        RecordingError: one of the cues is not there.
     """
-    trials = [a for a in recording.annotations if a.text in cues]
-    absent = set(cues) - {a.text for a in trials}
+    absent = set(cues) - {a.text for a in recording.annotations}
     if absent:
         found = ", ".join(sorted({a.text for a in recording.annotations})) or "none at all"
         raise RecordingError(
             f"{recording.path} has no annotation {' nor '.join(sorted(absent))}; it has {found}.",
             "Name annotations it has with --cues.",
         )
+    return [a for a in recording.annotations if a.text in cues]
+
+
+def cued_sequence(recording: Recording, cues: Cues, pipeline: Pipeline) -> Sequence:
+    """The recording's features, with the velocity of an expert who reaches while a cue lasts and rests in between.
+
+    Raises:
+        RecordingError: the recording lacks one of the cues, or a cue lasts no time.
+    """
+    trials = cued(recording, cues)
     if any(a.duration <= 0 for a in trials):
         raise RecordingError(
             f"{recording.path} has cues without a duration, so how long the reach lasts is unknown.",

@@ -1,0 +1,1 @@
+from agents.estimators import *
