@@ -9,7 +9,7 @@ import numpy as np
 from motorctl.envs import Env
 from motorctl.runtime.loop import Step
 
-REPEATS = 20
+REPEATS = 10
 
 
 def shuffled_success_rate(steps: Sequence[Step], env: Env, seed: int) -> float | None:

@@ -66,6 +66,17 @@ class PipelineConfig:
         )
 
 
+MOTOR_RHYTHMS = PipelineConfig(
+    rate=25.0,
+    channels=("C3", "C4", "Cz", "CP3", "CP4"),
+    reference="laplacian",
+    amplitude_band=None,
+    power_window=1.0,
+)
+"""Mu and beta power over the sensorimotor areas of both hands and the feet, where movement and its imagery show
+(Pfurtscheller & Lopes da Silva 1999)."""
+
+
 class Features(NamedTuple):
     """Feature rows: ``values (time, feature)`` float32, ``times (time,)`` s, ``mask (time, feature)`` True if valid."""
 

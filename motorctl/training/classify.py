@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from scipy.stats import binomtest
 from motorctl.agents import ControllerConfig, RecurrentController
 from motorctl.errors import ConfigurationError
 from motorctl.runs import check_json_path, open_run_folder, plain, write_json
-from motorctl.signals.pipeline import Pipeline, PipelineConfig
+from motorctl.signals.pipeline import MOTOR_RHYTHMS, Pipeline, PipelineConfig
 from motorctl.training.checkpoint import Checkpoint, save_checkpoint
 from motorctl.training.classes import ClassTraining, class_probabilities, train_classes
 from motorctl.training.imitation import Progress
@@ -32,15 +32,7 @@ class Classifier:
 
     window: tuple[float, float] = (0.5, 4.0)
     """Which stretch of a trial is used, from and to how long after its cue (s); a trial ends with its annotation."""
-    pipeline: PipelineConfig = field(
-        default_factory=lambda: PipelineConfig(
-            rate=8.0,
-            channels=("C3", "C4", "Cz", "CP3", "CP4"),
-            reference="laplacian",
-            amplitude_band=None,
-            power_window=1.0,
-        )
-    )
+    pipeline: PipelineConfig = replace(MOTOR_RHYTHMS, rate=8.0)
     """From EEG to features."""
     controller: ControllerConfig = field(default_factory=lambda: ControllerConfig(widths=(16,), dropout=0.5))
     """The recurrent network."""

@@ -17,7 +17,7 @@ from motorctl.envs import make_env
 from motorctl.errors import ConfigurationError, RecordingError
 from motorctl.evaluation.metrics import DecodingScore, decoding_score
 from motorctl.runs import check_json_path, open_run_folder, plain, write_json
-from motorctl.signals.pipeline import Pipeline, PipelineConfig
+from motorctl.signals.pipeline import MOTOR_RHYTHMS, Pipeline, PipelineConfig
 from motorctl.signals.recording import Recording, read_recording
 from motorctl.signals.stream import channel_indices
 from motorctl.training.checkpoint import Checkpoint, save_checkpoint
@@ -47,15 +47,7 @@ class ImitationFromRecordings:
     """Share of the trials, the last of each recording, that is held back and scored (0 to 1)."""
     environment: str = "motorctl/ArmReach-v0"
     """Environment that the controller is for."""
-    pipeline: PipelineConfig = field(
-        default_factory=lambda: PipelineConfig(
-            rate=25.0,
-            channels=("C3", "C4", "Cz", "CP3", "CP4"),
-            reference="laplacian",
-            amplitude_band=None,
-            power_window=1.0,
-        )
-    )
+    pipeline: PipelineConfig = MOTOR_RHYTHMS
     """From EEG to features."""
     controller: ControllerConfig = field(default_factory=lambda: ControllerConfig(widths=(16,), dropout=0.3))
     """The recurrent network."""

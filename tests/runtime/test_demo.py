@@ -22,8 +22,9 @@ from motorctl.runtime.summary import summarize
 
 
 def test_a_trained_controller_reaches_targets_and_its_shuffled_output_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The demo on simulated time, with a third of the data."""
+    """The demo on simulated time, with a quarter of the data."""
     monkeypatch.setattr(module, "SESSIONS", 4)
+    monkeypatch.setattr(module, "SESSION_SECONDS", 45.0)
     config, env = DemoConfig(), make_env(module.ENVIRONMENT, command="velocity", control_rate=50.0)
     checkpoint, offline_r = train_on_simulation(config, env, Console(quiet=True))
     assert offline_r > 0.8
@@ -33,7 +34,7 @@ def test_a_trained_controller_reaches_targets_and_its_shuffled_output_does_not(m
     summary = summarize(steps)
     assert summary.targets >= 30
     assert summary.success_rate is not None and summary.success_rate >= 0.9
-    shuffled = shuffled_success_rate(steps, env, seed=5)
+    shuffled = shuffled_success_rate(steps[:1000], env, seed=5)
     assert shuffled is not None and shuffled < summary.success_rate / 2
 
 
