@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, get_type_hints
 
-from motorctl.errors import MotorctlError
+from motorctl.errors import ConfigurationError, MotorctlError
 
 COMMANDS = {
     "demo": ("motorctl.runtime.demo:demo", "the whole loop on a simulated person: train, then move the arm live"),
@@ -54,9 +55,27 @@ def run(name: str, words: list[str]) -> None:
     """Parse the command's configuration from ``words`` and run it."""
     import tyro  # here, because the overview is to come at once
 
-    module, function = COMMANDS[name][0].split(":")
-    command: Callable[[Any], None] = getattr(import_module(module), function)
+    command = load(COMMANDS[name][0])
     command(tyro.cli(get_type_hints(command)["config"], prog=f"motorctl {name}", args=words))
+
+
+def load(place: str) -> Callable[[Any], None]:
+    """The function at ``module:function``.
+
+    Raises:
+        ConfigurationError: MuJoCo, which loads OpenGL when it is imported, cannot load the one that MUJOCO_GL names.
+    """
+    module, function = place.split(":")
+    try:
+        command: Callable[[Any], None] = getattr(import_module(module), function)
+    except Exception as error:  # each backend fails in its own way
+        if "MUJOCO_GL" not in os.environ:
+            raise
+        problem = f"MuJoCo cannot be loaded with MUJOCO_GL={os.environ['MUJOCO_GL']} ({error})."
+        raise ConfigurationError(
+            problem, "Unset MUJOCO_GL, or set it to egl, glfw or osmesa where that is installed."
+        ) from error
+    return command
 
 
 def complain(message: str) -> int:

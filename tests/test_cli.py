@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,9 +17,9 @@ from motorctl.signals.lsl import signal_outlet
 from motorctl.signals.stream import Channel, StreamInfo
 
 
-def motorctl(*words: str) -> subprocess.CompletedProcess[str]:
+def motorctl(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-P", "-m", "motorctl", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | environment)
 
 
 def test_the_overview_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,6 +100,12 @@ def test_a_users_mistake_is_one_line_and_a_status(
     assert status == 1
     assert said in output.err and output.err.startswith("motorctl: ") and output.err.count("\n") == 1
     assert "Traceback" not in output.out + output.err
+
+
+def test_an_opengl_that_mujoco_cannot_load_is_one_line() -> None:
+    done = motorctl("demo", MUJOCO_GL="nonsense")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1 and "MUJOCO_GL=nonsense" in done.stderr
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full to write to")
