@@ -88,8 +88,7 @@ def to_sequence(session: Session, pipeline: Pipeline, delay_steps: int) -> Seque
     """What a controller learns from a session: to give the command that the expert gave to what the person saw.
 
     People answer what they saw ``delay_steps`` ago, so the expert's command of that time is the target. The command of
-    the moment itself cannot be in the EEG: a network made to give it learns to guess where the next target will be,
-    and in the loop runs away from the one that is there.
+    the moment itself cannot be in the EEG: a network made to give it has to guess where the next target will be.
     """
     features, _ = pipeline.process(session.eeg)
     seen = np.roll(session.commands, delay_steps, axis=0).astype(np.float32)
