@@ -111,8 +111,8 @@ def run_loop(
         # The network has to see every row, the oldest first; the limb only what it says of the newest.
         for row in reader.read_until(deadline).values:
             command, hidden = controller.step(row, hidden)
-        fresh = now() - reader.newest <= STALE
-        if not (fresh and np.isfinite(command).all()):
+        usable = now() - reader.newest <= STALE and np.isfinite(command).all()
+        if not usable:
             command = np.zeros_like(command)
         *_, info = env.step(to_action(command))
         issued = now()
@@ -127,7 +127,7 @@ def run_loop(
             activation=info["activation"],
             outcome=info["reason"],
             trial_time=issued - trial_start,
-            latency=issued - reader.newest if fresh else float("nan"),
+            latency=issued - reader.newest if usable else float("nan"),
             missed=missed,
         )
         for sink in sinks:

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from motorctl.errors import ConfigurationError
 from motorctl.signals.pipeline import Features
 
 
@@ -42,9 +43,18 @@ def hold_back(sequence: Sequence, share: float, gap: float) -> tuple[Sequence, S
 
     The cut is at the start of the trial that leaves at least ``share`` of the trials to the later part; ``gap`` (s)
     before it is dropped, so that no filter carries training samples into the test.
+
+    Raises:
+        ConfigurationError: that leaves no trial to train on.
     """
     trials = np.unique(sequence.trial[sequence.trial >= 0])
-    first = trials[-max(1, round(share * len(trials)))]
+    count = max(1, round(share * len(trials)))
+    if count >= len(trials):
+        raise ConfigurationError(
+            f"Holding back {share:g} of {len(trials)} trials leaves none to train on.",
+            "Choose a smaller --hold-back, or record more trials.",
+        )
+    first = trials[-count]
     cut = int(np.flatnonzero(sequence.trial == first)[0])
     times = sequence.features.times
     end = int(np.searchsorted(times, times[cut] - gap))

@@ -116,6 +116,7 @@ def test_a_command_that_is_not_finite_never_reaches_the_limb(bad: float) -> None
     steps = run(Scripted(), Constant(bad, 0.1), 0.5)
     assert len(steps) == 25
     assert all((s.command == 0).all() and np.isfinite(s.hand).all() for s in steps)
+    assert summarize(steps).neutral_steps == 25
 
 
 def test_a_stream_without_the_channels_is_refused() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from motorctl.errors import ConfigurationError
 from motorctl.signals.pipeline import Features
 from motorctl.training.sequence import Sequence, hold_back, stack_lanes
 
@@ -25,6 +27,12 @@ def test_the_last_trials_are_held_back_with_a_gap() -> None:
     assert set(earlier.trial) - {-1} == set(range(8))
     assert later.features.times[0] == 16.5  # where trial 8 begins
     assert earlier.features.times[-1] < 15.5
+
+
+@pytest.mark.parametrize(("trials", "share"), [(10, 0.96), (1, 0.2), (0, 0.2)])
+def test_holding_back_every_trial_is_refused(trials: int, share: float) -> None:
+    with pytest.raises(ConfigurationError, match="leaves none to train on"):
+        hold_back(sequence(200, trials), share, gap=1.0)
 
 
 @given(lengths=st.lists(st.integers(1, 50), min_size=1, max_size=5), lane=st.integers(1, 60))
