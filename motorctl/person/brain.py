@@ -1,68 +1,119 @@
-"""The brain: turns an intended hand velocity into EEG at the electrodes.
+"""The brain: turns an intended movement into EEG at the electrodes.
 
-A first, simple model, easier to decode than a person. It has the two signals that EEG decoders of movement live on:
-
-* slow potentials over both motor areas that follow the two components of hand velocity (Bradberry, Gentili &
-  Contreras-Vidal 2010, J. Neurosci. 30(9):3432-3437), and
-* a mu rhythm over both hand areas that fades with speed (Pfurtscheller & Lopes da Silva 1999, Clin. Neurophysiol.
-  110(11):1842-1857),
-
-in a background of 1/f noise that neighbouring electrodes share (Nunez & Srinivasan 2006, Electric Fields of the Brain,
-ch. 9) and of white amplifier noise.
+Sources in a head model (:mod:`.head`) carry the rhythms (:mod:`.rhythms`) and slow potentials (:mod:`.slow`) that
+decoders of movement live on, in a background (:mod:`.background`) with artefacts of body (:mod:`.artifacts`) and
+electrodes (:mod:`.contacts`), none of it quite the same from session to session (:mod:`.instability`).
+``docs/brain.md`` shows what comes out beside what is published of people.
 """
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.signal import lfilter
 from torch import Tensor
 
-from motorctl.signals.electrodes import electrode_positions
+from motorctl.errors import ConfigurationError, check_positive
+from motorctl.person.artifacts import Blinks, Muscles
+from motorctl.person.background import Background
+from motorctl.person.component import Moment, Part, Setting, State
+from motorctl.person.contacts import AmplifierNoise, Drift, LooseElectrode, Mains, Pops
+from motorctl.person.filters import blocks
+from motorctl.person.head import head
+from motorctl.person.instability import Instability
+from motorctl.person.movements import activity
+from motorctl.person.rhythms import Alpha, Rhythm
+from motorctl.person.slow import MovementPotential, VelocityCoding
 from motorctl.signals.stream import Channel, StreamInfo
-
-Array = NDArray[np.float64]
+from motorctl.threads import one_thread
 
 MONTAGE = ("F3", "Fz", "F4", "FC5", "FC1", "FC2", "FC6", "C3", "Cz", "C4", "CP5", "CP1", "CP2", "CP6", "P3", "Pz", "P4")
 """Seventeen electrodes of the 10-10 system around the motor cortex."""
 
-BACKGROUND_TIMES = (1.0, 0.1, 0.01)
-"""Time constants (s) of the first-order processes whose sum approximates 1/f between 0.2 and 16 Hz."""
+BLOCK = 256
+"""Samples that are made at a time, so that what is in the works stays in the processor's cache."""
+
+SOURCES = {"velocity": VelocityCoding, "shift": MovementPotential, "mu": Rhythm, "beta": Rhythm, "alpha": Alpha}
+SURFACE = {
+    "background": Background,
+    "blinks": Blinks,
+    "muscles": Muscles,
+    "amplifier": AmplifierNoise,
+    "drift": Drift,
+    "mains": Mains,
+    "pops": Pops,
+    "loose": LooseElectrode,
+}
+PARTS: dict[str, type[Part]] = SOURCES | SURFACE
+"""Parts of the EEG by the name of their switch: what the brain's sources give, then what adds at the electrodes."""
 
 
 class BrainState(NamedTuple):
     """What goes on from one call to the next."""
 
-    processes: Array  # (process, batch, channel) of the background, unit variance
-    phase: Tensor  # (batch,) of the mu rhythm, rad
+    parts: dict[str, State]
+    session: State
     rng: np.random.Generator
 
 
 @dataclass(frozen=True)
 class Brain:
-    """EEG of a person who intends to move the hand.
+    """EEG of a person who intends to move. By default all is easy: the preset ``ideal``.
+
+    Every part is a switch: ``dataclasses.replace(brain, blinks=None)`` gives for the same seed the same EEG, but
+    without blinks.
 
     Args:
-        rate: sampling rate of the EEG (Hz).
+        rate: sampling rate of the EEG (Hz), above 60 for the beta rhythm.
         labels: electrodes, of the 10-05 system.
-        velocity_gain: slow potential per intended velocity where it is strongest (µV per m/s). At reaching speed, 0.3
-            m/s, the default gives 24 µV, several times what is reported, so that the first brain is easy to read.
-        mu: amplitude of the mu rhythm at rest (µV); 10 to 20 µV is usual.
-        background: standard deviation of the 1/f background (µV); about half of what is usual.
-        amplifier: standard deviation of the white amplifier noise (µV); 1 µV is usual.
+        velocity: potentials that follow hand velocity.
+        shift: the negative shift before a movement.
+        mu, beta: rhythms of the motor areas.
+        alpha: the rhythm of the visual areas.
+        background: 1/f noise of the cortex.
+        blinks, muscles: artefacts of the body.
+        amplifier: white noise.
+        drift: wandering offsets of the electrodes.
+        mains: hum of 50 or 60 Hz.
+        pops: jumps of single electrodes.
+        loose: one electrode off the skin.
+        instability: how sessions and minutes differ.
+
+    Raises:
+        ConfigurationError: a label is no electrode of the 10-05 system, or the rate is too low.
     """
 
     rate: float = 250.0
     labels: tuple[str, ...] = MONTAGE
-    velocity_gain: float = 80.0
-    mu: float = 12.0
-    background: float = 4.0
-    amplifier: float = 1.0
+    velocity: VelocityCoding | None = VelocityCoding(per_velocity=80.0, low=0.0, high=8.0)
+    shift: MovementPotential | None = None
+    mu: Rhythm | None = Rhythm(10.0, 1.0, 8.0, desynchronisation=0.98, ipsilateral=0.0)
+    beta: Rhythm | None = Rhythm(20.0, 4.0, 3.0, desynchronisation=0.9, ipsilateral=0.0)
+    alpha: Alpha | None = None
+    background: Background | None = Background(amplitude=4.0, exponent=1.0)
+    blinks: Blinks | None = None
+    muscles: Muscles | None = None
+    amplifier: AmplifierNoise | None = AmplifierNoise()
+    drift: Drift | None = None
+    mains: Mains | None = None
+    pops: Pops | None = None
+    loose: LooseElectrode | None = None
+    instability: Instability = Instability()
+
+    def __post_init__(self) -> None:
+        check_positive("rate", self.rate)
+        for rhythm in (self.mu, self.beta, self.alpha):
+            if rhythm and rhythm.frequency + rhythm.bandwidth >= self.rate / 2:
+                raise ConfigurationError(
+                    f"A rhythm of {rhythm.frequency:g} Hz does not fit EEG sampled at {self.rate:g} Hz.",
+                    "Choose a higher rate, such as 250 Hz.",
+                )
+        if not self.labels:
+            raise ConfigurationError("The brain has no electrode.", "Name some, such as C3 Cz C4.")
+        head(self.labels)
 
     @property
     def info(self) -> StreamInfo:
@@ -71,77 +122,121 @@ class Brain:
         return StreamInfo("motorctl-person", "EEG", self.rate, channels, "motorctl-person")
 
     def initial_state(self, batch: int, seed: int) -> BrainState:
-        """A brain at rest; two brains of one seed give the same EEG."""
-        rng = np.random.default_rng(seed)
-        processes = rng.standard_normal((len(BACKGROUND_TIMES), batch, len(self.labels)))
-        return BrainState(processes, torch.from_numpy(rng.uniform(0, 2 * np.pi, batch)), rng)
+        """Brains at rest, each in a session of its own; two brains of one seed give the same EEG."""
+        setting = self._setting(batch)
+        seeds = np.random.SeedSequence(seed).spawn(len(PARTS) + 2)
+        parts = {
+            name: part.start(setting, np.random.default_rng(own))
+            for name, own in zip(PARTS, seeds, strict=False)
+            if (part := self._part(name))
+        }
+        session = self.instability.start(setting, np.random.default_rng(seeds[-2]))
+        fast = np.random.Generator(np.random.SFC64(seeds[-1]))  # a tenth faster than the default
+        return BrainState(parts, session, fast)
 
-    def emit(self, intention: Tensor, state: BrainState) -> tuple[Tensor, BrainState]:
-        """EEG while ``intention`` is intended.
+    def emit(self, intention: Tensor, state: BrainState, movement: Tensor | None = None) -> tuple[Tensor, BrainState]:
+        """EEG while something is intended.
 
         Args:
-            intention: ``(batch, time, 2)`` intended hand velocity (m/s), one a sample.
-            state: returned by the previous call.
+            intention: ``(batch, time, 2)`` intended velocity of the right hand (m/s), one a sample.
+            state: returned by the previous call; it stays as it is, and may be gone on from again.
+            movement: ``(batch, time, 6)`` how far each of ``movements.MOVEMENTS`` is intended, 0 to 1.
 
         Returns:
-            ``(batch, time, channel)`` float32 µV, differentiable in ``intention``, and the new state.
+            ``(batch, time, channel)`` float32 µV, differentiable in ``intention`` and ``movement``, and the new state.
         """
-        batch, samples, _ = intention.shape
-        speed = torch.linalg.vector_norm(intention, dim=-1, keepdim=True)
-        phase = state.phase[:, None] + 2 * np.pi * 10.0 / self.rate * torch.arange(1, samples + 1)
-        mu = (self.mu * torch.exp(-speed / 0.1)) * torch.sin(phase)[..., None]
-        noise, processes = self._noise(batch, samples, state)
-        slow = intention @ (self.velocity_gain * self._velocity_map.to(intention))
-        eeg = slow + mu * self._mu_map + torch.from_numpy(noise)
-        return eeg.float(), BrainState(processes, phase[:, -1] % (2 * np.pi), state.rng)
+        state = state._replace(rng=deepcopy(state.rng))
+        velocity = intention.float().transpose(0, 1)
+        areas = activity(velocity, None if movement is None else movement.float().transpose(0, 1))
+        made = []
+        with one_thread():  # the products are small
+            for rows in zip(blocks(velocity, BLOCK), blocks(areas, BLOCK), strict=True):
+                block, state = self._emit(*rows, state)
+                made.append(block)
+        return torch.cat(made).transpose(0, 1).contiguous(), state
 
-    def _noise(self, batch: int, samples: int, state: BrainState) -> tuple[Array, Array]:
-        """Background and amplifier noise ``(batch, time, channel)`` (µV), and where the background's processes stand.
+    def _emit(self, velocity: Tensor, areas: Tensor, state: BrainState) -> tuple[Tensor, BrainState]:
+        """The same, ``(time, batch, channel)``, for a few samples. Noise is drawn sample by sample, so that a seed
+        gives the same EEG however it is cut into calls."""
+        time, batch, _ = velocity.shape
+        setting, channels = self._setting(batch), len(self.labels)
+        widths = [Instability.width(), *(part.width(channels) for part in PARTS.values())]
+        drawn = torch.from_numpy(state.rng.standard_normal((time, batch, sum(widths)), dtype=np.float32))
+        unstable, *white = torch.split_with_sizes(drawn, widths, dim=-1)
+        gains, session = self.instability.gains(unstable, state.session, self.rate)
+        _, turn, topographies = session
+        moment = Moment(torch.einsum("tbi,bij->tbj", velocity, turn), areas)
+        signals, parts = {}, {}
+        for name, noise in zip(PARTS, white, strict=True):
+            if part := self._part(name):
+                signals[name], parts[name] = part.emit(moment, noise, state.parts[name], setting)
+        sources = sum((signals[name] for name in SOURCES if name in signals), torch.zeros_like(gains))
+        eeg = torch.einsum("tbs,bsc->tbc", sources * gains, topographies)
+        for name in SURFACE:
+            if name in signals:
+                eeg += signals[name]
+        return eeg, BrainState(parts, session, state.rng)
 
-        All noise is drawn sample by sample, so that a seed gives the same EEG however it is cut into calls.
-        """
-        drive = state.rng.standard_normal((samples, len(BACKGROUND_TIMES) + 1, batch, len(self.labels)))
-        background = np.zeros_like(drive[:, 0])
-        ends = []
-        for i, tau in enumerate(BACKGROUND_TIMES):
-            decay = np.exp(-1 / (tau * self.rate))
-            innovation = drive[:, i] * np.sqrt(1 - decay**2)
-            process, _ = lfilter([1.0], [1.0, -decay], innovation, axis=0, zi=decay * state.processes[None, i])
-            ends.append(process[-1])
-            background += process
-        scale = self.background / np.sqrt(len(BACKGROUND_TIMES))
-        noise = scale * background @ self._shared + self.amplifier * drive[:, -1]
-        return noise.transpose(1, 0, 2), np.stack(ends)
+    def _setting(self, batch: int) -> Setting:
+        return Setting(head(self.labels), self.rate, batch)
 
-    @cached_property
-    def _velocity_map(self) -> Tensor:
-        """``(2, channel)``: x is strongest at C3 and reversed at C4, y at Cz, each falling off over 4 cm."""
-        near = [near_electrode(self.labels, centre) for centre in ("C3", "C4", "Cz")]
-        return torch.from_numpy(np.stack([near[0] - near[1], near[2]]))
-
-    @cached_property
-    def _mu_map(self) -> Tensor:
-        """``(channel,)``: both hand areas."""
-        return torch.from_numpy(near_electrode(self.labels, "C3") + near_electrode(self.labels, "C4"))
-
-    @cached_property
-    def _shared(self) -> Array:
-        """``(channel, channel)`` square root of a spatial correlation that falls off over 4 cm."""
-        place = positions(self.labels)
-        distance = np.linalg.norm(place[:, None] - place[None], axis=-1)
-        values, vectors = np.linalg.eigh(np.exp(-distance / 0.04))
-        root: Array = (vectors * np.sqrt(values)) @ vectors.T
-        return root
+    def _part(self, name: str) -> Part | None:
+        part: Part | None = getattr(self, name)
+        return part
 
 
-def positions(labels: tuple[str, ...]) -> Array:
-    """``(channel, 3)`` (m)."""
-    return np.stack([electrode_positions()[label] for label in labels])
+PRESETS = ("ideal", "realistic", "hard")
 
 
-def near_electrode(labels: tuple[str, ...], centre: str) -> Array:
-    """``(channel,)`` weight of a source under ``centre``: Gaussian in the distance, 4 cm wide, the spread of a
-    potential through the skull (Nunez & Srinivasan 2006, ch. 8)."""
-    distance = np.linalg.norm(positions(labels) - positions((centre,)), axis=-1)
-    weight: Array = np.exp(-0.5 * (distance / 0.04) ** 2)
-    return weight
+def make_brain(preset: str = "ideal", labels: tuple[str, ...] = MONTAGE, rate: float = 250.0) -> Brain:
+    """A brain by name.
+
+    Args:
+        preset: ``ideal``, many times easier than a person and without artefacts: says whether a loop works at all.
+            ``realistic``, about as hard to read as a cooperative person, see ``docs/brain.md``. ``hard``, a person with
+            weak rhythms, a restless body and a badly fitted cap, changing fast.
+        labels: electrodes, of the 10-05 system.
+        rate: sampling rate (Hz).
+
+    Raises:
+        ConfigurationError: there is no such preset, or electrodes or rate do not fit.
+    """
+    if preset == "ideal":
+        return Brain(rate, labels)
+    if preset == "realistic":
+        return Brain(
+            rate,
+            labels,
+            velocity=VelocityCoding(per_velocity=80.0, per_speed=30.0),
+            shift=MovementPotential(amplitude=6.0),
+            mu=Rhythm(10.5, 2.0, 7.0, desynchronisation=0.6, ipsilateral=0.4),
+            beta=Rhythm(20.0, 5.0, 3.0, desynchronisation=0.5, ipsilateral=0.4, rebound=0.8),
+            alpha=Alpha(amplitude=10.0),
+            background=Background(amplitude=12.0, exponent=1.3),
+            blinks=Blinks(),
+            muscles=Muscles(amplitude=20.0, per_minute=2.0),
+            drift=Drift(amplitude=20.0, time=120.0),
+            mains=Mains(amplitude=3.0),
+            pops=Pops(per_minute=0.2),
+            instability=Instability(strength=0.2, minutes=3.0, tuning=0.2, cap=0.04),
+        )
+    if preset == "hard":
+        return Brain(
+            rate,
+            labels,
+            velocity=VelocityCoding(per_velocity=50.0, per_speed=20.0),
+            shift=MovementPotential(amplitude=4.0),
+            mu=Rhythm(10.5, 2.0, 5.5, desynchronisation=0.55, ipsilateral=0.45),
+            beta=Rhythm(20.0, 5.0, 2.2, desynchronisation=0.45, ipsilateral=0.45, rebound=0.5),
+            alpha=Alpha(amplitude=12.0),
+            background=Background(amplitude=16.0, exponent=1.3),
+            blinks=Blinks(amplitude=150.0, per_minute=25.0),
+            muscles=Muscles(amplitude=30.0, per_minute=6.0),
+            amplifier=AmplifierNoise(2.0),
+            drift=Drift(amplitude=50.0, time=60.0),
+            mains=Mains(amplitude=15.0),
+            pops=Pops(per_minute=2.0),
+            loose=LooseElectrode(),
+            instability=Instability(strength=0.3, minutes=2.0, tuning=0.5, cap=0.08),
+        )
+    raise ConfigurationError(f"There is no brain '{preset}'.", f"Choose {', '.join(PRESETS)}.")

@@ -13,12 +13,12 @@ from motorctl.person.user import User
 
 
 class Person:
-    """Sees hand and target, gives off EEG.
+    """Sees hand and target, reaches, gives off EEG.
 
     Args:
         user: forms an intention once in every control step.
         brain: gives off EEG at its own rate, a whole multiple of the user's.
-        seed: of everything random in the brain.
+        seed: of everything random in user and brain.
     """
 
     def __init__(self, user: User, brain: Brain, seed: int) -> None:
@@ -27,7 +27,7 @@ class Person:
         self._samples = samples_per_step(user, brain)
         self._phase = 0
         self._hand = self._target = self._intention = torch.zeros(1, 2)
-        self._seen = user.initial_state()
+        self._seen = user.initial_state(seed)
         self._state = brain.initial_state(1, seed)
 
     def see(self, hand: NDArray[np.float64], target: NDArray[np.float64]) -> None:

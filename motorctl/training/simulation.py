@@ -69,7 +69,7 @@ def watch_expert(env: Env, user: User, steps: int, rng: np.random.Generator) -> 
     """One session: the expert's commands and the user's intentions, ``(step, 2)`` (m/s)."""
     to_action = env.get_wrapper_attr("to_action")
     decay = np.exp(-1 / (PERTURBATION_TIME * user.rate))
-    push, seen = np.zeros(2), user.initial_state()
+    push, seen = np.zeros(2), user.initial_state(int(rng.integers(2**31)))
     commands, intentions = np.empty((steps, 2)), np.empty((steps, 2))
     _, info = env.reset(seed=int(rng.integers(2**31)))
     for step in range(steps):

@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from motorctl.envs import Env, make_env
@@ -153,13 +154,15 @@ def test_trials_can_be_asked_for_from_outside() -> None:
 
 
 def test_with_a_perfect_decoder_the_simulated_person_reaches_every_target() -> None:
-    brain = Brain(mu=0.0, background=0.0, amplifier=0.0)
+    brain = Brain(mu=None, beta=None, background=None, amplifier=None)
+    along_axes = torch.eye(2)[:, None].expand(2, 250, 2)
+    patterns = brain.emit(along_axes, brain.initial_state(2, seed=0))[0][:, -1].numpy()
     source = SimulatedSource(Person(User(50.0), brain, seed=0))
-    config = PipelineConfig(channels=("C3", "Cz"), reference="none", amplitude_band=(0.0, 20.0), power_bands=())
+    config = PipelineConfig(reference="none", amplitude_band=(0.0, 20.0), power_bands=())
 
     class ReadOff(Constant):
         def step(self, features: NDArray[np.float32], state: int) -> tuple[NDArray[np.floating], int]:
-            return features / brain.velocity_gain, state
+            return features @ np.linalg.pinv(patterns), state
 
     sinks = [lambda step: source.see(step.hand, step.target)]
     pipeline = Pipeline(config, brain.info)
