@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-import re
-import warnings
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
 
-import mne  # type: ignore[import-untyped]
 import numpy as np
 from numpy.typing import NDArray
 
 from motorctl.errors import RecordingError
-from motorctl.signals.electrodes import channel_kind, clean_label
-from motorctl.signals.stream import Channel, StreamInfo
-from motorctl.signals.units import in_microvolts
+from motorctl.signals.stream import StreamInfo
+from motorctl.signals.units import check_voltages
 
-SHORTEST_PADDING = 0.1  # s: real EEG is not 0 on all channels for this long
-_ZERO = 1e-6  # µV: zero but for the rounding of a file's scale and offset
+_READERS = {
+    ".edf": "edf",
+    ".bdf": "edf",
+    ".gdf": "mne_files",
+    ".fif": "mne_files",
+    ".fif.gz": "mne_files",
+    ".vhdr": "mne_files",
+    ".xdf": "xdf",
+    ".xdfz": "xdf",
+    ".txt": "openbci",
+    ".csv": "tables",
+    ".tsv": "tables",
+    ".npy": "arrays",
+    ".npz": "arrays",
+}
+"""Suffix to the module of ``motorctl.signals.formats`` that reads it, loaded only when it is called for. Each has
+``read(path, unit, rate) -> tuple[Recording, ...]``."""
 
-_COPY_AGAIN = "Copy or download the file again."
-
-# What MNE warns of without the samples being touched; any other warning is taken for damage.
-_HARMLESS = re.compile(r"measurement date|highpass|lowpass|filter|patient|annotation", re.IGNORECASE)
+_RATELESS = ("tables", "arrays")  # formats that may not say their own rate
+_BRAINVISION_PARTS = (".eeg", ".vmrk", ".dat")
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class Annotation:
     """Something written beside the signal: a cue, a label.
 
     Args:
-        onset: s from the recording's first sample.
+        onset: s from the recording's first sample; below 0 if it came before.
         duration: s; 0 for an instant.
         text: what it says, such as ``T1``.
     """
@@ -45,15 +53,20 @@ class Annotation:
 
 @dataclass(frozen=True, eq=False)  # arrays have no one truth value to compare by
 class Recording:
-    """A stretch of EEG with its annotations.
+    """A stretch of one stream, with the annotations of the file it is from.
+
+    What was lost is there as rows that were not measured, so that the rows are evenly spaced.
 
     Args:
-        info: what the stream is; its name is the file's stem.
-        samples: ``(time, channel)`` float32 µV.
-        times: ``(time,)`` float64, s from the first sample.
+        info: what the stream is; its name is the file's stem where the file gives none.
+        samples: ``(time, channel)`` float32, µV for everything electrical; NaN where nothing was measured.
+        times: ``(time,)`` float64, s from the first sample, as the clock measured them: they drift from
+            ``row / info.rate`` as far as the device did.
         mask: ``(time, channel)`` bool, True where the sample was really measured.
         annotations: in order of onset.
         path: the file it came from.
+        start: time of the first sample on the file's clock (s), which its streams share.
+        notes: what a reader has to know: what was left out, cut short or put right, a sentence each.
     """
 
     info: StreamInfo
@@ -62,26 +75,46 @@ class Recording:
     mask: NDArray[np.bool_]
     annotations: tuple[Annotation, ...]
     path: Path
+    start: float = 0.0
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.samples)
 
     @property
     def duration(self) -> float:
-        """Seconds, missing stretches included."""
-        return len(self) / self.info.rate
+        """Seconds from the first sample to the end of the last, missing stretches included."""
+        if not len(self):
+            return 0.0
+        return float(self.times[-1] - self.times[0]) + (1 / self.info.rate if self.info.rate else 0.0)
+
+    @property
+    def measured_rate(self) -> float:
+        """Rows per second of the clock (Hz); NaN for fewer than two rows."""
+        return (len(self) - 1) / float(self.times[-1] - self.times[0]) if len(self) > 1 else float("nan")
+
+    @property
+    def gaps(self) -> list[tuple[float, float]]:
+        """Stretches in which no channel was measured: ``(begin, duration)`` in s."""
+        missing = ~self.mask.any(axis=1)
+        turns = np.flatnonzero(np.diff(missing, prepend=False, append=False)).reshape(-1, 2)
+        ends = np.append(self.times, self.duration)
+        return [(float(ends[begin]), float(ends[end] - ends[begin])) for begin, end in turns]
 
     def between(self, start: float, stop: float) -> Recording:
         """The samples from ``start`` (s) to before ``stop``, and the annotations that begin there, from 0 s anew."""
-        rate = self.info.rate
-        first, last = np.clip(np.round(np.array([start, stop]) * rate), 0, len(self)).astype(int).tolist()
-        begin, end = first / rate, last / rate
+        half = 0.5 / self.info.rate if self.info.rate else 0.0
+        first, last = np.searchsorted(self.times, np.array([start, stop]) - half).tolist()
+        last = max(first, last)
+        ends = np.append(self.times, self.duration)
+        begin, end = float(ends[first]), float(ends[last])
         return replace(
             self,
             samples=self.samples[first:last],
-            times=self.times[: max(last - first, 0)],
+            times=self.times[first:last] - begin,
             mask=self.mask[first:last],
             annotations=tuple(replace(a, onset=a.onset - begin) for a in self.annotations if begin <= a.onset < end),
+            start=self.start + begin,
         )
 
     def select(self, columns: list[int]) -> Recording:
@@ -90,158 +123,89 @@ class Recording:
         return replace(self, info=info, samples=self.samples[:, columns], mask=self.mask[:, columns])
 
 
-def read_recording(path: str | Path, unit: str | None = None) -> Recording:
-    """Read a recording; its suffix picks the reader.
+def read_recording(
+    path: str | Path, unit: str | None = None, *, stream: str | None = None, rate: float | None = None
+) -> Recording:
+    """Read one stream of a file, ready to be learned from: the EEG, where there are several.
 
     Args:
-        path: an EDF or EDF+ file.
+        path: an EDF, BDF, GDF, FIF, BrainVision (``.vhdr``), XDF, OpenBCI, CSV, TSV, ``.npy`` or ``.npz`` file.
         unit: the unit the channels are really in, where the file says none or a wrong one.
+        stream: name of the stream, where several would do.
+        rate: sampling rate (Hz), for tables and arrays that do not say it.
+
+    Raises:
+        RecordingError: if the file is missing, damaged, cut short, empty, or not of a known format; if several streams
+            would do, or none; if a voltage has no known unit.
+    """
+    path = Path(path)
+    recording = choose_stream(read_streams(path, unit, rate), stream)
+    check_voltages(recording.info.channels, f"'{path}'", RecordingError)
+    if not recording.mask.any():
+        raise RecordingError(f"'{path}' holds nothing but zeros or missing values.", "Copy or download the file again.")
+    return recording
+
+
+def read_streams(path: str | Path, unit: str | None = None, rate: float | None = None) -> tuple[Recording, ...]:
+    """Read every stream of a file that has samples; its suffix picks the reader.
+
+    The file's annotations, and the markers of its marker streams, are in each. A voltage whose unit is not known stays
+    as it is, its unit as given.
+
+    Args:
+        path, unit, rate: as for :func:`read_recording`.
 
     Raises:
         RecordingError: if the file is missing, damaged, cut short, empty, or not of a known format.
     """
     path = Path(path)
-    reader = _READERS.get(path.suffix.lower())
     if not path.is_file():
         raise RecordingError(f"There is no recording '{path}'.", "Check the path.")
-    if reader is None:
+    module = _READERS.get(suffix := suffix_of(path))
+    if suffix in _BRAINVISION_PARTS:
+        raise RecordingError(f"'{path}' is one part of a BrainVision recording.", "Name its .vhdr file.")
+    if module is None:
         raise RecordingError(
             f"'{path}' is of no format that can be read ({', '.join(_READERS)}).", "Export the recording as EDF+."
         )
+    if rate is not None and module not in _RATELESS:
+        raise RecordingError(f"'{path}' says its own sampling rate.", "Leave out the rate.")
+    if rate is not None and not 0 < rate < float("inf"):
+        raise RecordingError(f"The rate given for '{path}' is {rate:g} Hz.", "Give a number above 0.")
+    reader: Callable[[Path, str | None, float | None], tuple[Recording, ...]]
+    reader = import_module(f"motorctl.signals.formats.{module}").read
     try:
-        return reader(path, unit)
+        return reader(path, unit, rate)
     except OSError as error:
-        raise RecordingError(f"'{path}' cannot be read: {error.strerror}.", "Check the file and its rights.") from error
+        reason = error.strerror or " ".join(str(error).split()).rstrip(".")
+        raise RecordingError(f"'{path}' cannot be read: {reason}.", "Check the file and its rights.") from error
 
 
-def find_padding(samples: NDArray[np.float32], rate: float) -> NDArray[np.bool_]:
-    """Where a file was filled up with zeros: ``(time,)``, True in stretches of 0.1 s or more with all channels 0."""
-    zero = (np.abs(samples) < _ZERO).all(axis=1)
-    turns = np.flatnonzero(np.diff(zero, prepend=False, append=False))
-    padding = np.zeros(len(samples), bool)
-    for begin, end in turns.reshape(-1, 2):
-        padding[begin:end] = end - begin >= SHORTEST_PADDING * rate
-    return padding
+def suffix_of(path: Path) -> str:
+    """What a file's format is told by: its last suffix, or the last two if the last says compressed."""
+    return "".join(path.suffixes[-2:] if path.suffix.lower() == ".gz" else path.suffixes[-1:]).lower()
 
 
-class _EdfHeader(NamedTuple):
-    labels: list[str]
-    units: list[str]
-    records: int  # -1 while a recording is being written
-    record_samples: list[int]  # of each signal in a record
-    size: int  # bytes that header and records take together
-    discontinuous: bool
+def choose_stream(recordings: tuple[Recording, ...], name: str | None = None) -> Recording:
+    """The stream of the name, or without one the only EEG stream, or the only stream.
 
-    @property
-    def signals(self) -> list[int]:
-        """Which of the signals are no annotations."""
-        return [i for i, label in enumerate(self.labels) if label != "EDF Annotations"]
-
-
-def _read_edf(path: Path, unit: str | None) -> Recording:
-    header = _parse_edf_header(path)
-    _check_edf(path, header)
-    declared = [_declared_channel(header.labels[i], header.units[i]) for i in header.signals]
-    _check_unique(path, [channel.label for channel in declared])
-    channels, factors = in_microvolts(declared, unit, f"'{path}'", RecordingError)
-
-    raw = _open_with_mne(path)
-    # MNE takes every unit that it does not know for volts: undo its scale, and use our table.
-    scale = factors / raw._raw_extras[0]["units"]
-    samples = np.ascontiguousarray(raw.get_data().T * scale, np.float32)  # (time, channel)
-    rate = float(raw.info["sfreq"])
-    measured = ~find_padding(samples, rate)
-    if not measured.any():
-        raise RecordingError(f"'{path}' holds nothing but zeros.", _COPY_AGAIN)
-    return Recording(
-        info=StreamInfo(path.stem, "EEG", rate, channels),
-        samples=samples,
-        times=np.arange(len(samples)) / rate,
-        mask=np.repeat(measured[:, np.newaxis], len(channels), axis=1),
-        annotations=_annotations(raw),
-        path=path,
-    )
-
-
-def _declared_channel(label: str, unit: str) -> Channel:
-    return Channel(clean_label(label), unit, channel_kind(label))
-
-
-def _annotations(raw: mne.io.BaseRaw) -> tuple[Annotation, ...]:
-    found = raw.annotations
-    columns = zip(found.onset, found.duration, found.description, strict=True)
-    return tuple(Annotation(float(onset), float(duration), str(text)) for onset, duration, text in columns)
-
-
-def _parse_edf_header(path: Path) -> _EdfHeader:
-    """The fields of an EDF header that decide whether its samples can be trusted (Kemp & Olivan, 2003).
-
-    MNE would read on after a warning, or without one, where these are wrong.
+    Raises:
+        RecordingError: none fits, or several do.
     """
-    try:
-        with path.open("rb") as file:
-            fixed = file.read(256).decode("latin-1")
-            count = int(fixed[252:256])
-            labels, _, units, _, _, _, _, _, samples = (
-                [file.read(width).decode("latin-1").strip() for _ in range(count)]
-                for width in (16, 80, 8, 8, 8, 8, 8, 80, 8)
-            )
-        if fixed[:8].strip() != "0":
-            raise ValueError("the version of EDF is 0")
-        records, record_samples = int(fixed[236:244]), [int(number) for number in samples]
-        size = int(fixed[184:192]) + 2 * records * sum(record_samples)
-    except ValueError as error:
-        raise RecordingError(
-            f"'{path}' is empty, damaged or no EDF file: its header makes no sense.", _COPY_AGAIN
-        ) from error
-    return _EdfHeader(labels, units, records, record_samples, size, fixed[192:197] == "EDF+D")
-
-
-def _check_edf(path: Path, header: _EdfHeader) -> None:
-    if header.records < 0:
-        raise RecordingError(
-            f"'{path}' was never closed: how long it is was not written.", "Repair it in an EDF editor."
+    regular = [r for r in recordings if r.info.rate]
+    if name is not None:
+        fitting = [r for r in regular if r.info.name == name]
+    else:
+        fitting = [r for r in regular if r.info.kind.upper() == "EEG"] or regular
+    if len(fitting) != 1:
+        there = "; ".join(
+            f"'{r.info.name}' ({r.info.kind}, {len(r.info.channels)} channels at {r.info.rate:g} Hz)"
+            for r in recordings
         )
-    if (size := path.stat().st_size) != header.size:
+        wanted = f"'{name}'" if name is not None else "the one to use" if fitting else "a regular one"
         raise RecordingError(
-            f"'{path}' is damaged or cut short: its header promises {header.size} bytes, it has {size}.", _COPY_AGAIN
+            f"'{recordings[0].path}' has {len(fitting) or 'no'} stream{'s' * (len(fitting) != 1)} that could be "
+            f"{wanted}: {there}.",
+            "Name one stream, or rename twins." if fitting else "Name a stream it has.",
         )
-    if header.records == 0 or not header.signals:
-        raise RecordingError(f"'{path}' holds no signal.", "Choose a recording with EEG in it.")
-    if header.discontinuous:
-        raise RecordingError(f"'{path}' is interrupted (EDF+D).", "Export its uninterrupted parts as EDF+C.")
-    rates = {header.record_samples[i] for i in header.signals}
-    if len(rates) > 1:
-        slow = [header.labels[i] for i in header.signals if header.record_samples[i] < max(rates)]
-        raise RecordingError(
-            f"'{path}' mixes sampling rates: {', '.join(slow)} are slower than the rest.",
-            "Export the channels of one rate; nothing is resampled in silence.",
-        )
-
-
-def _check_unique(path: Path, labels: list[str]) -> None:
-    twice = [label for label, times in Counter(labels).items() if times > 1]
-    if twice:
-        raise RecordingError(
-            f"'{path}' has more than one channel {', '.join(twice)}.", "Rename or leave out the twins."
-        )
-
-
-def _open_with_mne(path: Path) -> mne.io.BaseRaw:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            raw = mne.io.read_raw_edf(path, stim_channel=None, preload=True, verbose="warning")
-        except OSError:
-            raise
-        except Exception as error:  # a damaged file makes MNE raise anything, AssertionError and IndexError included
-            problem = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":.")
-            raise RecordingError(f"'{path}' is damaged: MNE stops with {problem}.", _COPY_AGAIN) from error
-    for warning in caught:
-        if not _HARMLESS.search(str(warning.message)):
-            problem = " ".join(str(warning.message).split()).rstrip(".")
-            raise RecordingError(f"'{path}' is damaged: {problem}.", _COPY_AGAIN)
-    return raw
-
-
-_READERS: dict[str, Callable[[Path, str | None], Recording]] = {".edf": _read_edf}
+    return fitting[0]

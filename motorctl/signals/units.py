@@ -27,31 +27,51 @@ def microvolts_per(unit: str) -> float | None:
     return _SYMBOLS.get(unit, _WORDS.get(unit.casefold().removesuffix("s")))
 
 
-def in_microvolts(
-    channels: Sequence[Channel], override: str | None, origin: str, error: type[MotorctlError]
-) -> tuple[tuple[Channel, ...], NDArray[np.float64]]:
-    """The channels as they are inside the program, and the factor that brings each there.
+def to_microvolts(channels: Sequence[Channel], override: str | None) -> tuple[tuple[Channel, ...], NDArray[np.float64]]:
+    """The channels with every voltage in µV, and the factor that brings each there; what is no known unit of voltage
+    stays as given.
 
     Args:
         channels: as declared.
         override: the unit that EEG, EOG, EMG and ECG channels are really in, whatever they declare.
-        origin: what the channels belong to, for the message: ``stream 'X'``.
-        error: raised if a channel that must be a voltage has no known unit.
 
     Returns:
-        The channels, every voltage in µV and other units as given, and ``(channel,)`` factors.
+        The channels, and ``(channel,)`` factors.
     """
-    units = [override if override and channel.kind in _ELECTRICAL else channel.unit for channel in channels]
-    factors = [microvolts_per(unit) for unit in units]
-    for channel, unit, factor in zip(channels, units, factors, strict=True):
-        if factor is None and channel.kind in _ELECTRICAL:
+    named = [replace(c, unit=override) if override and c.kind in _ELECTRICAL else c for c in channels]
+    factors = [microvolts_per(channel.unit) for channel in named]
+    converted = tuple(
+        channel if factor is None else replace(channel, unit=MICROVOLTS)
+        for channel, factor in zip(named, factors, strict=True)
+    )
+    return converted, np.array([1.0 if factor is None else factor for factor in factors])
+
+
+def check_voltages(channels: Sequence[Channel], origin: str, error: type[MotorctlError]) -> None:
+    """Say which EEG, EOG, EMG or ECG channel is in no known unit of voltage.
+
+    Args:
+        channels: as declared.
+        origin: what the channels belong to, for the message: ``stream 'X'``.
+        error: raised if there is one.
+    """
+    for channel in channels:
+        if channel.kind in _ELECTRICAL and microvolts_per(channel.unit) is None:
             raise error(
-                f"Channel {channel.label} of {origin} is in {repr(unit) if unit else 'no unit'}, "
+                f"Channel {channel.label} of {origin} is in {repr(channel.unit) if channel.unit else 'no unit'}, "
                 f"but {channel.kind} needs one of V, mV, µV, uV, nV.",
                 "Correct the unit where the data come from, or name it with --unit.",
             )
-    converted = tuple(
-        channel if factor is None else replace(channel, unit=MICROVOLTS)
-        for channel, factor in zip(channels, factors, strict=True)
-    )
-    return converted, np.array([1.0 if factor is None else factor for factor in factors])
+
+
+def in_microvolts(
+    channels: Sequence[Channel], override: str | None, origin: str, error: type[MotorctlError]
+) -> tuple[tuple[Channel, ...], NDArray[np.float64]]:
+    """As :func:`to_microvolts`, but every channel that must be a voltage has to be one.
+
+    Raises:
+        error: as for :func:`check_voltages`.
+    """
+    converted, factors = to_microvolts(channels, override)
+    check_voltages(converted, origin, error)
+    return converted, factors

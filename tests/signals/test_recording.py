@@ -1,4 +1,4 @@
-from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from motorctl.errors import RecordingError
-from motorctl.signals.recording import Annotation, find_padding, read_recording
+from motorctl.signals.recording import Annotation, Recording, choose_stream, read_recording, read_streams
+from motorctl.signals.stream import Channel, StreamInfo
 
 RATE = 160
 
@@ -18,62 +19,12 @@ def ramp():
     return np.stack([rows, -rows, 7 * rows], axis=1)
 
 
-def test_reads_values_names_units_and_annotations(tmp_path, write_edf, ramp):
-    notes = [(0.0, 0.5, "T0"), (1.25, 0.5, "T1")]
-    path = write_edf(tmp_path / "a.edf", ramp, ["Fc5.", "EEG C4-REF", "EMG"], annotations=notes)
-    recording = read_recording(path)
-    assert recording.info.name == "a"
-    assert recording.info.kind == "EEG"
-    assert recording.info.rate == RATE
-    assert [(c.label, c.unit, c.kind) for c in recording.info.channels] == [
-        ("FC5", "µV", "EEG"),
-        ("C4", "µV", "EEG"),
-        ("EMG", "µV", "EMG"),
-    ]
-    assert recording.samples.dtype == np.float32
-    np.testing.assert_array_equal(recording.samples, ramp)
-    np.testing.assert_allclose(recording.times, np.arange(2 * RATE) / RATE)
-    assert recording.mask.all()
-    assert recording.annotations == tuple(Annotation(*note) for note in notes)
-    assert recording.path == path
-
-
-def test_every_unit_becomes_microvolts(tmp_path, write_edf, ramp):
-    labels, units = ["C3", "C4", "Cz"], ["mV", "nV", "V"]
-    recording = read_recording(write_edf(tmp_path / "a.edf", ramp, labels, units=units))
-    np.testing.assert_allclose(recording.samples, ramp * [1e3, 1e-3, 1e6], rtol=1e-6)
-
-
-def test_a_status_channel_is_kept_as_it_is(tmp_path, write_edf, ramp):
-    recording = read_recording(write_edf(tmp_path / "a.edf", ramp, ["C3", "Status", "Temp"], units=["uV", "", "degC"]))
-    assert [(c.unit, c.kind) for c in recording.info.channels] == [("µV", "EEG"), ("", "MISC"), ("degC", "MISC")]
-    np.testing.assert_array_equal(recording.samples, ramp)
-
-
-def test_a_missing_unit_must_be_named(tmp_path, write_edf, ramp):
-    path = write_edf(tmp_path / "a.edf", ramp, ["C3", "C4", "Cz"], units="")
-    with pytest.raises(RecordingError, match="no unit.*--unit"):
-        read_recording(path)
-    np.testing.assert_allclose(read_recording(path, unit="mV").samples, ramp * 1e3, rtol=1e-6)
-
-
-@pytest.mark.parametrize("scale", [1.0, 0.25])
-def test_padding_is_masked_and_a_lone_zero_is_not(tmp_path, write_edf, ramp, scale):
-    ramp[10] = 0
-    ramp[20:50, 0] = 0
-    ramp[300:] = 0
-    recording = read_recording(write_edf(tmp_path / "a.edf", ramp, ["C3", "C4", "Cz"], scale=scale))
-    assert recording.mask[:300].all()
-    assert not recording.mask[300:].any()
-
-
-@given(st.lists(st.tuples(st.booleans(), st.integers(1, 40)), max_size=8))
-def test_padding_is_exactly_the_long_stretches_of_zeros(runs):
-    zero = [zero for zero, length in runs for _ in range(length)]
-    stretches = [list(stretch) for _, stretch in groupby(zero)]
-    expected = [stretch[0] and len(stretch) >= 16 for stretch in stretches for _ in stretch]
-    samples = np.where(np.array(zero, bool)[:, None], 0, [3, -3]).astype(np.float32)
-    np.testing.assert_array_equal(find_padding(samples, RATE), np.array(expected, bool))
+def made(name="a", kind="EEG", rate=100.0, times=None, annotations=()):
+    """A second of one channel."""
+    times = np.arange(100) / 100 if times is None else times
+    samples = np.arange(1, len(times) + 1, dtype=np.float32)[:, None]
+    info = StreamInfo(name, kind, rate, (Channel("C3"),))
+    return Recording(info, samples, times, np.ones(samples.shape, bool), annotations, Path("a.xdf"), start=7.0)
 
 
 def test_between_takes_samples_and_the_annotations_that_begin_there(tmp_path, write_edf, ramp):
@@ -83,7 +34,7 @@ def test_between_takes_samples_and_the_annotations_that_begin_there(tmp_path, wr
     np.testing.assert_array_equal(part.samples, ramp[80:200])
     assert part.times[0] == 0 and part.times.shape == (120,) and part.mask.shape == part.samples.shape
     assert part.annotations == (Annotation(0.0, 0.5, "b"),)
-    assert part.duration == 0.75
+    assert part.duration == pytest.approx(0.75) and part.start == 0.5
     assert len(recording.between(5, 9)) == 0
 
 
@@ -97,92 +48,55 @@ def test_between_never_leaves_the_recording(begin, end, tmp_path_factory, write_
     assert part.duration <= max(end - begin, 0) + 1 / 16
 
 
-def _cut(path, size):
-    path.write_bytes(path.read_bytes()[:size])
+def test_a_clock_that_drifts_is_followed():
+    recording = made(times=np.arange(100) / 80, annotations=(Annotation(0.99, 0.0, "late"),))
+    assert recording.measured_rate == pytest.approx(80)
+    assert recording.duration == pytest.approx(99 / 80 + 1 / 100)
+    part = recording.between(0.5, 1.0)
+    assert part.samples[:, 0].tolist() == list(range(41, 81))
+    assert part.annotations == (Annotation(pytest.approx(0.49), 0.0, "late"),)
+    assert part.start == 7.5
 
 
-@pytest.mark.parametrize(
-    ("harm", "problem"),
-    [
-        (lambda path: path.unlink(), "There is no recording"),
-        (lambda path: path.write_bytes(b""), "empty, damaged or no EDF"),
-        (lambda path: path.write_bytes(b"\x89PNG\r\n" + bytes(range(256)) * 8), "empty, damaged or no EDF"),
-        (lambda path: path.write_text("time,C3\n0,1\n" * 100), "empty, damaged or no EDF"),
-        (lambda path: _cut(path, 300), "empty, damaged or no EDF"),
-        (lambda path: _cut(path, path.stat().st_size - 1), "cut short"),
-        (lambda path: _cut(path, 1280 + 1160), "cut short"),
-        (lambda path: _cut(path, 1280), "cut short"),
-        (lambda path: _patch(path, 236, b"-1      "), "never closed"),
-        (lambda path: _patch(path, 252, b"9999"), "empty, damaged or no EDF"),
-        (lambda path: _patch(path, 192, b"EDF+D"), "interrupted"),
-    ],
-)
-def test_a_damaged_file_is_one_clear_line(tmp_path, write_edf, ramp, harm, problem, capfd):
-    path = write_edf(tmp_path / "a.edf", ramp, ["C3", "C4", "Cz"])
-    harm(path)
-    with pytest.raises(RecordingError, match=problem) as caught:
-        read_recording(path)
-    assert "\n" not in str(caught.value)
-    assert str(path) in str(caught.value)
-    assert capfd.readouterr() == ("", "")
+def test_nothing_lasts_no_time():
+    assert made(times=np.empty(0)).duration == 0
+    assert len(made().between(0.5, 0.2)) == 0
 
 
-def _patch(path, offset, content):
-    whole = bytearray(path.read_bytes())
-    whole[offset : offset + len(content)] = content
-    path.write_bytes(whole)
+def test_gaps_are_where_no_channel_was_measured():
+    recording = made()
+    recording.mask[[0, 1, 50, 99]] = False
+    assert recording.gaps == [pytest.approx(gap) for gap in [(0.0, 0.02), (0.5, 0.01), (0.99, 0.01)]]
 
 
-@pytest.mark.parametrize(
-    ("field", "content"),
-    [
-        (16 + 80 + 8, b"32767   "),  # physical minimum = maximum
-        (16 + 80 + 8 + 8 + 8, b"32767   "),  # digital minimum = maximum
-        (16 + 80 + 8, b"garbage!"),
-    ],
-)
-def test_what_only_mne_sees_is_damage_too(tmp_path, write_edf, ramp, field, content):
-    path = write_edf(tmp_path / "a.edf", ramp, ["C3", "C4", "Cz"])
-    _patch(path, 256 + 4 * field, content)
-    with pytest.raises(RecordingError, match="is damaged: ") as caught:
-        read_recording(path)
-    assert "\n" not in str(caught.value)
+def test_the_only_eeg_is_chosen_or_the_only_stream_or_the_one_that_is_named():
+    eeg, other, twin = made("a"), made("b", "EMG"), made("c")
+    assert choose_stream((other, eeg)) is eeg
+    assert choose_stream((other,)) is other
+    assert choose_stream((eeg, other, twin), "c") is twin
+    with pytest.raises(RecordingError, match=r"2 streams.*'a' \(EEG, 1 channels at 100 Hz\).*'c'.*Name one stream"):
+        choose_stream((eeg, other, twin))
+    with pytest.raises(RecordingError, match="no stream.*'d'.*'a'"):
+        choose_stream((eeg, other), "d")
+    with pytest.raises(RecordingError, match="2 streams"):
+        choose_stream((other, made("d", "EMG")))
+    with pytest.raises(RecordingError, match="no stream.*regular"):
+        choose_stream((made("e", "Gaze", rate=0.0),))
 
 
 def test_a_folder_and_an_unknown_format_are_refused(tmp_path):
     with pytest.raises(RecordingError, match="no recording"):
         read_recording(tmp_path)
-    other = tmp_path / "a.txt"
-    other.write_text("x")
-    with pytest.raises(RecordingError, match=r"no format.*\.edf"):
-        read_recording(other)
+    for name, said in (("a.mat", r"no format.*\.edf.*\.xdf"), ("a.vmrk", "Name its .vhdr"), ("a", "no format")):
+        (tmp_path / name).write_text("x")
+        with pytest.raises(RecordingError, match=said):
+            read_recording(tmp_path / name)
 
 
-def test_twins_zeros_and_no_signal_are_refused(tmp_path, write_edf, ramp):
-    with pytest.raises(RecordingError, match="more than one channel C3"):
-        read_recording(write_edf(tmp_path / "twins.edf", ramp, ["C3..", "EEG C3-REF", "Cz"]))
-    with pytest.raises(RecordingError, match="nothing but zeros"):
-        read_recording(write_edf(tmp_path / "zeros.edf", 0 * ramp, ["C3", "C4", "Cz"]))
-    with pytest.raises(RecordingError, match="holds no signal"):
-        read_recording(write_edf(tmp_path / "none.edf", ramp[:, :0], []))
-
-
-def test_a_real_recording(eegmmi, capfd):
-    recording = read_recording(eegmmi / "S001R06.edf")
-    assert recording.samples.shape == (20000, 64)
-    assert {"C3", "Cz", "C4", "FC5", "Fp1", "POz", "T10"} <= set(recording.info.labels)
-    assert all((c.unit, c.kind) == ("µV", "EEG") for c in recording.info.channels)
-    assert np.flatnonzero(~recording.mask.all(axis=1)).tolist() == list(range(19920, 20000))
-    assert len(recording.annotations) == 30
-    assert recording.annotations[1] == Annotation(4.2, 4.1, "T2")
-    assert capfd.readouterr() == ("", "")
-
-
-def test_a_real_recording_cut_short(eegmmi, tmp_path):
-    whole = (eegmmi / "S001R06.edf").read_bytes()
-    (tmp_path / "cut.edf").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(RecordingError, match="damaged or cut short: its header promises 2596896 bytes"):
-        read_recording(tmp_path / "cut.edf")
+def test_a_rate_is_not_given_to_a_format_that_says_it(tmp_path, write_edf, ramp):
+    path = write_edf(tmp_path / "a.edf", ramp, ["C3", "C4", "Cz"])
+    with pytest.raises(RecordingError, match="says its own sampling rate"):
+        read_streams(path, rate=160.0)
 
 
 def test_selecting_channels_keeps_everything_else(eegmmi):
