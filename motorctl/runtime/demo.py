@@ -102,6 +102,7 @@ def demo(config: DemoConfig) -> None:
         "shuffled_success_rate": shuffled,
         "offline_pearson_r": offline_r,
         "train_seconds": train_seconds,
+        "pipeline_delay_ms": 1e3 * checkpoint.pipeline.delay,
         "ended": ended,
         "seed": config.seed,
     }
@@ -111,6 +112,7 @@ def demo(config: DemoConfig) -> None:
     rows = summary_rows(summary)
     rows.insert(2, ("success rate, output shuffled in time", percent(shuffled)))
     rows.append(("decoded and intended velocity, offline", f"r = {number(offline_r, '')}"))
+    rows.append(("pipeline delay", number(1e3 * checkpoint.pipeline.delay, "ms", 0)))
     rows.append(("training", number(train_seconds, "s", 0)))
     print_table(console, f"demo: {summary.seconds:.0f} s of closed loop, seed {config.seed}", rows)
     draw(steps, config.video and ended != "interrupted", config, folder, console)
@@ -122,7 +124,7 @@ def train_on_simulation(config: DemoConfig, env: Env, console: Console) -> tuple
     user, brain = User(rate=config.pipeline.rate), Brain()
     with progress_bar(console, "simulating", SESSIONS + 1) as progress:
         sessions = simulate_sessions(env, user, brain, SESSIONS + 1, SESSION_SECONDS, config.seed, progress)
-    unfitted = Pipeline(config.pipeline, brain.info)
+    unfitted = Pipeline(config.pipeline, brain.info).calibrate([session.eeg for session in sessions[:-1]])
     pipeline = unfitted.fit([unfitted.process(session.eeg)[0] for session in sessions[:-1]])
     torch.manual_seed(config.seed)
     controller = RecurrentController(config.controller, len(pipeline.names), 2, scale=user.max_speed)

@@ -3,68 +3,57 @@
 A pipeline is a fixed description; everything that changes from sample to sample is in the state that goes in and comes
 out of :meth:`Pipeline.process`. So a recording fed whole, in chunks, or sample by sample gives the same features.
 
-For every row of features (one per control step) it takes, of each spatially filtered channel,
+The steps, in order: artefact gate, stand-ins for missing samples, repair and reference, notch and band-pass, features,
+running mean, fitted scaling. The features of each row (one per control step) are, of each spatially filtered channel,
 
 * the low-frequency amplitude, which carries hand velocity (Bradberry, Gentili & Contreras-Vidal 2010, J. Neurosci.
-  30(9):3432-3437), and
+  30(9):3432-3437),
 * the log power in bands around the mu and beta rhythms, which fall before and during movement (Pfurtscheller & Lopes
-  da Silva 1999, Clin. Neurophysiol. 110(11):1842-1857).
+  da Silva 1999, Clin. Neurophysiol. 110(11):1842-1857),
+* the covariance between channels (Barachant et al. 2012), and the signal itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from fractions import Fraction
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, Self
+from itertools import pairwise
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import butter, freqz_sos, sosfilt, sosfilt_zi
 
 from motorctl.errors import ConfigurationError
-from motorctl.signals.electrodes import laplacian_neighbours
+from motorctl.signals.bad_channels import find_bad_channels
+from motorctl.signals.covariance import from_upper_triangle, riemannian_mean, symmetric_exponential, tangent_vectors
+from motorctl.signals.features import Features, join_features
+from motorctl.signals.gate import GateState, find_artefacts, open_gate
+from motorctl.signals.missing import MissingState, fill_missing, first_state
+from motorctl.signals.pipeline_config import PipelineConfig, check_fits
+from motorctl.signals.pipeline_design import PipelineDesign
+from motorctl.signals.scaling import SCALED_LIMIT, AdaptationState, adapt, first_adaptation
 from motorctl.signals.stream import Chunk, StreamInfo
+from motorctl.signals.windows import WindowState, empty_window, process_windows
+
+__all__ = [
+    "MOTOR_RHYTHMS",
+    "Features",
+    "Pipeline",
+    "PipelineConfig",
+    "PipelineState",
+    "join_features",
+]
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
-FILTER_ORDER = 2
 POWER_FLOOR = 1e-3
 """Smallest band power in µV², far below any amplifier's noise: keeps the logarithm of a flat channel finite."""
-SCALED_LIMIT = 8.0
-"""Scaled features are clipped here, in standard deviations: an artefact must not saturate the network's memory."""
-
-
-@dataclass(frozen=True)
-class PipelineConfig:
-    """What the pipeline computes."""
-
-    rate: float = 50.0
-    """Feature rows per second, the control rate (Hz)."""
-    channels: tuple[str, ...] = ()
-    """EEG channels that features are made of; none named means all."""
-    reference: Literal["average", "laplacian", "none"] = "average"
-    """Spatial filter: common average, small Laplacian of the four nearest electrodes (Hjorth 1975), or none."""
-    amplitude_band: tuple[float, float] | None = (0.1, 5.0)
-    """Pass band of the low-frequency amplitude (Hz); a lower edge of 0 keeps even the electrodes' offsets."""
-    power_bands: tuple[tuple[float, float], ...] = ((7.0, 13.0), (13.0, 20.0), (20.0, 30.0))
-    """Pass bands whose log power is taken (Hz)."""
-    power_window: float = 0.5
-    """Length of the trailing window that power is averaged over (s)."""
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """From JSON, where tuples have become lists."""
-        band = data["amplitude_band"]
-        return cls(
-            **data
-            | {
-                "channels": tuple(data["channels"]),
-                "amplitude_band": band and tuple(band),
-                "power_bands": tuple(tuple(b) for b in data["power_bands"]),
-            }
-        )
-
+CALIBRATION_ROWS = 1000
+"""So many rows are enough for a mean covariance."""
+LEARNED = ("mean", "std", "covariance")
+"""What of a pipeline is arrays."""
 
 MOTOR_RHYTHMS = PipelineConfig(
     rate=25.0,
@@ -77,38 +66,21 @@ MOTOR_RHYTHMS = PipelineConfig(
 (Pfurtscheller & Lopes da Silva 1999)."""
 
 
-class Features(NamedTuple):
-    """Feature rows: ``values (time, feature)`` float32, ``times (time,)`` s, ``mask (time, feature)`` True if valid."""
-
-    values: NDArray[np.float32]
-    times: Array
-    mask: NDArray[np.bool_]
-
-    def select(self, rows: slice) -> Features:
-        """The given rows."""
-        return Features(self.values[rows], self.times[rows], self.mask[rows])
-
-
-def join_features(parts: list[Features], width: int) -> Features:
-    """Feature rows one after the other; no row, of ``width`` features, where there are no parts."""
-    if not parts:
-        return Features(np.empty((0, width), np.float32), np.empty(0), np.empty((0, width), bool))
-    return Features(
-        np.concatenate([p.values for p in parts]),
-        np.concatenate([p.times for p in parts]),
-        np.concatenate([p.mask for p in parts]),
-    )
-
-
 class PipelineState(NamedTuple):
     """What the pipeline remembers between chunks."""
 
-    held: Array  # (channel,) last valid sample, stands in for a missing one
-    filters: tuple[Array, ...]  # (section, 2, channel) a filter
-    powers: tuple[Array, ...]  # (window, channel) a band: squared samples still inside the window
-    missing: NDArray[np.bool_]  # (channel,) a sample was missing since the last row
+    gate: GateState
+    missing: MissingState
+    filters: Array  # (state, channel) of the filter bank
+    window: WindowState
+    amplitudes: Array  # (lags, channel) of the rows before
+    amplitudes_valid: Mask
+    adaptation: AdaptationState
+    lost: Mask  # (1, channel) a sample was missing since the last row
     phase: int  # samples since the phase of rows and samples last coincided
-    seen: int  # samples so far, as far as the power window reaches
+    seen: int  # samples so far, as far as the window reaches
+    samples: int  # samples so far
+    gated: NDArray[np.int64]  # (3, electrode) samples that were missing, rejected, flat
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +92,9 @@ class Pipeline:
         info: the stream it takes; chunks must have exactly these channels in this order.
         mean: ``(feature,)`` subtracted from the features.
         std: ``(feature,)`` that they are divided by.
+        bads: channels that were bad in the training recordings.
+        covariance: ``(channel, channel)`` mean covariance of the training recordings (µV²), at which the tangent space
+            touches; the identity if not given.
 
     Raises:
         ConfigurationError: a named channel is not in the stream, or a band or rate does not fit its sampling rate.
@@ -129,209 +104,244 @@ class Pipeline:
     info: StreamInfo
     mean: Array | None = None
     std: Array | None = None
+    bads: tuple[str, ...] = ()
+    covariance: Array | None = None
 
     def __post_init__(self) -> None:
-        nyquist = self.info.rate / 2
-        for low, high in self._bands:
-            if not 0 <= low < high < nyquist:
-                raise ConfigurationError(
-                    f"Band {low:g}-{high:g} Hz does not fit a stream sampled at {self.info.rate:g} Hz.",
-                    f"Choose bands within 0-{nyquist:g} Hz, the lower edge first.",
-                )
-        if not self._bands:
-            raise ConfigurationError("The pipeline computes no feature.", "Give amplitude_band or power_bands.")
-        if self.config.power_bands and self.config.power_window * self.info.rate < 1:
-            raise ConfigurationError(
-                f"A power window of {self.config.power_window:g} s holds no sample at {self.info.rate:g} Hz.",
-                "Choose a longer one, such as 0.5 s.",
-            )
-        if not 0 < self.config.rate <= self.info.rate:
-            raise ConfigurationError(
-                f"Feature rate {self.config.rate:g} Hz does not fit a stream sampled at {self.info.rate:g} Hz.",
-                f"Choose a rate of at most {self.info.rate:g} Hz.",
-            )
-        unknown = [c for c in self.config.channels if c not in self.info.labels]
-        if unknown:
-            raise ConfigurationError(
-                f"'{self.info.name}' has no channel {', '.join(unknown)}.",
-                f"Choose among {', '.join(self.info.labels)}.",
-            )
+        check_fits(self.config, self.info)
+
+    @cached_property
+    def design(self) -> PipelineDesign:
+        """The filters, weights and sizes that it works with."""
+        return PipelineDesign(self.config, self.info, self.bads)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Name of every feature, in order."""
-        kinds = ["amplitude"] * bool(self.config.amplitude_band)
-        kinds += [f"power {low:g}-{high:g} Hz" for low, high in self.config.power_bands]
-        return tuple(f"{label} {kind}" for kind in kinds for label in self._used)
+        return self.design.names
 
-    @cached_property
+    @property
     def delay(self) -> float:
-        """Group delay of the slowest feature at the centre of its band (s)."""
-        window = self._window / self.info.rate / 2
-        delays = [group_delay(sos, band, self.info.rate) for sos, band in zip(self._filters, self._bands, strict=True)]
-        first_power = len(delays) - len(self.config.power_bands)
-        return max(delay + window * (i >= first_power) for i, delay in enumerate(delays))
+        """Group delay of the slowest feature at the centre of its band (s): filters, and half of the window."""
+        return self.design.delay
 
-    @cached_property
+    @property
     def memory(self) -> float:
-        """How long a sample goes on mattering (s): the power window and five time constants of the slowest filter."""
-        window = self.config.power_window if self.config.power_bands else 0.0
-        return window + 5 / (2 * np.pi * min(low or high for low, high in self._bands))
+        """How long a sample goes on mattering (s): the window and five time constants of the slowest filter. (The
+        running mean of ``adapt`` remembers longer.)"""
+        return self.design.memory
 
     def process(self, chunk: Chunk, state: PipelineState | None = None) -> tuple[Features, PipelineState | None]:
         """Feature rows of the samples of ``chunk``, given the state left by what came before (None at the start).
 
         Args:
-            chunk: ``(time, channel)`` µV. A masked sample is replaced by the channel's last valid one, so that it never
-                enters a filter, and the features that depend on the channel are masked; so are the first rows, until
-                the power window is full.
+            chunk: ``(time, channel)`` µV. A sample that is masked, not finite or an artefact never enters a filter nor
+                another channel: its channel holds its distance from the average of those measured. An amplitude is
+                masked in the rows that such a sample falls in, power and covariance while more than half of the window
+                is such samples; everything is until the window is full.
             state: returned by the previous call.
         """
-        if not len(chunk):
-            return join_features([], len(self.names)), state
-        samples, state = hold_missing(chunk, state or self._initial_state(chunk))
-        signals = samples @ self._spatial
-        columns: list[Array] = []
-        filters, powers = [], []
-        for i, sos in enumerate(self._filters):
-            filtered, zi = sosfilt(sos, signals, axis=0, zi=state.filters[i])
-            filters.append(zi)
-            power = i - (len(self._filters) - len(self.config.power_bands))
-            if power >= 0:
-                filtered, kept = trailing_mean(filtered**2, state.powers[power])
-                filtered = np.log(np.maximum(filtered, POWER_FLOOR))
-                powers.append(kept)
-            columns.append(filtered)
-        rows, phase = self._rows(len(chunk), state.phase)
-        valid, missing = self._valid(chunk.mask, rows, state.missing)
-        filled = state.seen + rows + 1 >= self._window
-        values = self._scale(np.concatenate(columns, axis=1)[rows])
-        features = Features(values, chunk.times[rows], np.tile(valid & filled[:, None], len(self._filters)))
-        seen = min(state.seen + len(chunk), self._window)
-        return features, PipelineState(state.held, tuple(filters), tuple(powers), missing, phase, seen)
+        if chunk.samples.shape[1] != len(self.info.channels):
+            raise ValueError(f"a chunk of {chunk.samples.shape[1]} channels for a stream of {len(self.info.channels)}")
+        parts, block = [], self.design.block
+        for start in range(0, len(chunk), block):
+            part = chunk[start : start + block] if len(chunk) > block else chunk
+            features, state = self._process(part, state or self._initial_state(part))
+            parts.append(features)
+        return join_features(parts, len(self.names)), state
 
-    def fit(self, features: list[Features]) -> Pipeline:
-        """This pipeline with its scaling fitted to features that it gave unfitted; masked rows do not count.
+    def calibrate(self, recordings: Sequence[Chunk]) -> Pipeline:
+        """This pipeline with all that is fitted to signals: which channels are bad, and the mean covariance.
+
+        Does nothing where neither is configured. The scaling is fitted afterwards, to features (:meth:`fit`).
+
+        Args:
+            recordings: training data, each an uninterrupted stretch of the pipeline's stream.
 
         Raises:
-            ConfigurationError: there is nothing to fit on.
+            ConfigurationError: too few channels are good, or there is nothing to fit on.
         """
-        rows = np.concatenate([f.values[f.mask.all(axis=1)] for f in features]).astype(float)
-        if len(rows) < 2:
+        pipeline = self
+        if self.config.repair:
+            reasons = find_bad_channels(recordings, self.info.rate)
+            looked_at = {*self.design.kin, *self.design.channels}
+            labels = zip(self.info.labels, reasons, strict=True)
+            pipeline = replace(self, bads=tuple(label for label, bad in labels if bad and label in looked_at))
+        if self.config.covariance_band:
+            pipeline = replace(pipeline, covariance=pipeline._mean_covariance(recordings))
+        return pipeline
+
+    def fit(self, features: list[Features]) -> Pipeline:
+        """This pipeline with its scaling fitted to features that it gave unfitted; masked values do not count.
+
+        Raises:
+            ConfigurationError: there is nothing to fit on, all in all or for one channel.
+        """
+        rows = join_features(features, len(self.names))
+        values, mask = rows.values.astype(float), rows.mask
+        lacking = mask.sum(axis=0) < 2
+        if lacking.all():
             raise ConfigurationError("There are no valid samples to fit the scaling on.", "Use a longer recording.")
-        std = rows.std(axis=0)
-        return replace(self, mean=rows.mean(axis=0), std=np.where(std > 1e-6, std, 1.0))
+        if lacking.any():
+            raise ConfigurationError(
+                f"There are no valid samples to fit '{self.names[int(lacking.argmax())]}' on.",
+                "Leave the channel out with --pipeline.channels, or interpolate it with --pipeline.repair.",
+            )
+        std = values.std(axis=0, where=mask)
+        return replace(self, mean=values.mean(axis=0, where=mask), std=np.where(std > 1e-6, std, 1.0))
 
     def scale(self, features: Features) -> Features:
         """Features that the unfitted pipeline gave, as this fitted one gives them."""
         return features._replace(values=self._scale(features.values.astype(float)))
 
+    def gated(self, state: PipelineState) -> dict[str, dict[str, float]]:
+        """Share of its samples so far that were ``missing``, ``rejected`` or ``flat``, for each electrode with any."""
+        shares = (state.gated / max(1, state.samples)).T.tolist()
+        named = zip(self.design.electrodes, shares, strict=True)
+        return {e: dict(zip(("missing", "rejected", "flat"), share, strict=True)) for e, share in named if any(share)}
+
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON types; the scaling is kept apart, as arrays."""
-        return {"config": asdict(self.config), "stream": self.info.to_dict()}
+        """As plain JSON types; :meth:`arrays` are kept apart."""
+        return {"config": asdict(self.config), "stream": self.info.to_dict(), "bads": list(self.bads)}
 
-    @cached_property
-    def _used(self) -> tuple[str, ...]:
-        return self.config.channels or self.info.labels
+    def arrays(self) -> dict[str, Array]:
+        """What was learned from data, as far as it was: ``mean``, ``std``, ``covariance``."""
+        learned = {name: getattr(self, name) for name in LEARNED}
+        return {name: array for name, array in learned.items() if array is not None}
 
-    @cached_property
-    def _bands(self) -> list[tuple[float, float]]:
-        amplitude = self.config.amplitude_band
-        return ([amplitude] if amplitude else []) + list(self.config.power_bands)
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
+        """The inverse of :meth:`to_dict` and :meth:`arrays`; a missing key raises ``KeyError``."""
+        config, info = PipelineConfig.from_dict(data["config"]), StreamInfo.from_dict(data["stream"])
+        return cls(config, info, bads=tuple(data.get("bads", ())), **{n: arrays[n] for n in LEARNED if n in arrays})
 
-    @cached_property
-    def _filters(self) -> list[Array]:
-        return [design(band, self.info.rate) for band in self._bands]
+    def _process(self, chunk: Chunk, state: PipelineState) -> tuple[Features, PipelineState]:
+        design, spatial = self.design, self.design.spatial
+        samples = chunk.samples[:, design.columns].astype(float)
+        measured, gate, gated = self._pass_gate(samples, chunk.mask[:, design.columns], state)
+        signals, bases, missing = fill_missing(samples, measured, state.missing, spatial.average, design.restart)
+        outputs, filters = design.bank.process(signals @ spatial.weights, state.filters)
+        if design.offset_gains.any():
+            outputs += design.offset_gains * (bases @ spatial.weights)
 
-    @cached_property
-    def _window(self) -> int:
-        return round(self.config.power_window * self.info.rate) if self.config.power_bands else 0
+        config = self.config
+        rows, phase = design.rows(len(chunk), state.phase)
+        valid = spatial.valid(measured)
+        whole, lost = whole_rows(valid, rows, state.lost)
+        amplitudes, amplitudes_valid, window = state.amplitudes, state.amplitudes_valid, state.window
+        columns, masks = [], []
+        if config.amplitude_band:
+            lagged, amplitudes = with_lags(outputs[0][rows], amplitudes)
+            lagged_valid, amplitudes_valid = with_lags(whole, amplitudes_valid)
+            columns.append(lagged)
+            masks.append(lagged_valid)
+        if config.windowed:
+            first, bands = int(bool(config.amplitude_band)), len(config.power_bands)
+            banded, together = outputs[first : first + bands], np.empty((len(chunk), 0))
+            if config.covariance_band:
+                together = outputs[first + bands]
+            found, window = process_windows(banded, together, valid, rows, window)
+            power = np.log(np.maximum(found.power, POWER_FLOOR))
+            columns.append(power.reshape(len(rows), bands * power.shape[2]))
+            masks += [found.power_valid] * bands
+            if config.covariance_band:
+                floored = found.covariance + POWER_FLOOR * np.eye(len(design.channels))
+                columns.append(tangent_vectors(floored, self._tangent_point))
+                masks.append(np.broadcast_to(found.covariance_valid[:, None], columns[-1].shape))
+        if config.raw:
+            columns.append(outputs[-1][rows])
+            masks.append(whole)
 
-    @cached_property
-    def _spatial(self) -> Array:
-        return spatial_filter(self.config.reference, self.info.labels, self._used)
-
-    @cached_property
-    def _steps(self) -> Fraction:
-        """Feature rows per sample, exactly."""
-        return Fraction(self.config.rate).limit_denominator(1000) / Fraction(self.info.rate).limit_denominator(1000)
+        filled = state.seen + rows + 1 >= design.window
+        values, mask = np.concatenate(columns, axis=1), np.concatenate(masks, axis=1) & filled[:, None]
+        adaptation = state.adaptation
+        if config.adapt:
+            memory = max(1.0, config.adapt * config.rate)
+            values, adaptation = adapt(values, mask, adaptation, memory, config.adapt_std)
+        after = PipelineState(
+            gate,
+            missing,
+            filters,
+            window,
+            amplitudes,
+            amplitudes_valid,
+            adaptation,
+            lost,
+            phase,
+            min(state.seen + len(chunk), design.window),
+            state.samples + len(chunk),
+            state.gated + gated,
+        )
+        return Features(self._scale(values), chunk.times[rows], mask), after
 
     def _initial_state(self, chunk: Chunk) -> PipelineState:
         """At rest on the first sample, so that an electrode's offset does not ring through the filters."""
-        first = np.where(chunk.mask[0], chunk.samples[0], 0.0)
-        offset = first @ self._spatial
-        filters = tuple(sosfilt_zi(sos)[:, :, None] * offset for sos in self._filters)
-        powers = tuple(np.zeros((self._window, len(offset))) for _ in self.config.power_bands)
-        return PipelineState(first, filters, powers, np.zeros(len(first), bool), phase=0, seen=0)
+        design, spatial = self.design, self.design.spatial
+        samples = chunk.samples[:, design.columns].astype(float)
+        measured = chunk.mask[:, design.columns] & np.isfinite(samples)
+        electrodes, channels = spatial.weights.shape
+        return PipelineState(
+            open_gate(design.block, electrodes),
+            first_state(samples, measured, spatial.average, design.restart),
+            design.bank.initial_state(channels),
+            empty_window(design.window, len(self.config.power_bands), channels, bool(self.config.covariance_band)),
+            np.zeros((self.config.lags, channels)),
+            np.zeros((self.config.lags, channels), bool),
+            first_adaptation(len(self.names)),
+            np.zeros((1, channels), bool),
+            phase=0,
+            seen=0,
+            samples=0,
+            gated=np.zeros((3, electrodes), np.int64),
+        )
 
-    def _rows(self, samples: int, phase: int) -> tuple[NDArray[np.intp], int]:
-        """Samples that end a feature row, and the new phase. Row k ends with the first sample that completes k/rate."""
-        step = self._steps
-        index = phase + np.arange(samples + 1)
-        done = index * step.numerator // step.denominator
-        return np.flatnonzero(np.diff(done)), int(index[-1] % step.denominator)
-
-    def _valid(
-        self, mask: NDArray[np.bool_], rows: NDArray[np.intp], missing: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """``(row, used channel)``: every sample that the row adds was measured; and what is missing since the last."""
-        lost = np.vstack([missing, ~mask])
-        edges = np.concatenate([[0], rows + 2])
-        since = [lost[a:b].any(axis=0) for a, b in zip(edges[:-1], edges[1:], strict=True)]
-        depends = self._spatial != 0
-        valid = ~(np.array(since, bool).reshape(len(rows), lost.shape[1]) @ depends)
-        missing = np.any(lost[edges[-1] :], axis=0, keepdims=True)[0]
-        return valid, missing
+    def _pass_gate(self, samples: Array, mask: Mask, state: PipelineState) -> tuple[Mask, GateState, NDArray[np.int64]]:
+        """What was measured and is no artefact; the gate's new state; ``(3, electrode)`` how much was not, and why."""
+        measured = mask & np.isfinite(samples)
+        gated = np.zeros((3, samples.shape[1]), np.int64)
+        if not measured.all():
+            gated[0] = (~measured).sum(axis=0)
+        if self.config.reject is None and self.config.flat is None:
+            return measured, state.gate, gated
+        rejected, flat, gate = find_artefacts(samples, measured, state.gate, self.config.reject, self.config.flat)
+        gated[1:] = rejected.sum(axis=0), flat.sum(axis=0)
+        return measured & ~rejected & ~flat, gate, gated
 
     def _scale(self, values: Array) -> NDArray[np.float32]:
         if self.mean is not None and self.std is not None:
             values = np.clip((values - self.mean) / self.std, -SCALED_LIMIT, SCALED_LIMIT)
         return values.astype(np.float32)
 
+    def _mean_covariance(self, recordings: Sequence[Chunk]) -> Array:
+        """Riemannian mean of the covariances of at most ``CALIBRATION_ROWS`` rows, evenly spread."""
+        only = replace(self.config, amplitude_band=None, lags=0, power_bands=(), raw=False, adapt=None, adapt_std=False)
+        pipeline = Pipeline(only, self.info, bads=self.bads)
+        rows = join_features([pipeline.process(chunk)[0] for chunk in recordings], len(pipeline.names))
+        logarithms = rows.values[rows.mask.all(axis=1)].astype(float)
+        if not len(logarithms):
+            raise ConfigurationError("There are no valid samples to fit the covariance on.", "Use a longer recording.")
+        every = -(-len(logarithms) // CALIBRATION_ROWS)
+        return riemannian_mean(symmetric_exponential(from_upper_triangle(logarithms[::every])))
 
-def hold_missing(chunk: Chunk, state: PipelineState) -> tuple[Array, PipelineState]:
-    """Samples with every missing one replaced by its channel's last valid one: ``(time, channel)``."""
-    samples = chunk.samples.astype(float)
-    if not chunk.mask.all():
-        padded = np.vstack([state.held, samples])
-        known = np.vstack([np.ones(len(state.held), bool), chunk.mask])
-        newest = np.maximum.accumulate(np.where(known, np.arange(len(padded))[:, None], 0), axis=0)
-        samples = np.take_along_axis(padded, newest, axis=0)[1:]
-    return samples, state._replace(held=samples[-1])
+    @cached_property
+    def _tangent_point(self) -> Array:
+        return np.eye(len(self.design.channels)) if self.covariance is None else self.covariance
 
 
-def trailing_mean(values: Array, before: Array) -> tuple[Array, Array]:
-    """Mean over the window that ends with each row of ``values (time, channel)``; ``before`` is the window so far."""
-    window = len(before)
+def with_lags(values: NDArray[Any], before: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Each row of ``values (row, channel)`` with the rows ``before`` it beside it, newest first; and the last rows."""
+    lags, count = len(before), len(values)
     joined = np.concatenate([before, values])
-    total = np.cumsum(joined, axis=0)
-    return (total[window:] - total[:-window]) / window, joined[len(values) :]
+    beside = [joined[lags - lag : lags - lag + count] for lag in range(lags + 1)]
+    return np.concatenate(beside, axis=1), joined[count:]
 
 
-def spatial_filter(reference: str, labels: tuple[str, ...], used: tuple[str, ...]) -> Array:
-    """Matrix ``(channel, used channel)`` that re-references and selects in one product."""
-    identity = np.eye(len(labels))
-    if reference == "average":
-        identity -= 1 / len(labels)
-    elif reference == "laplacian":
-        for label in used:
-            neighbours = [labels.index(n) for n in laplacian_neighbours(labels, label)]
-            identity[neighbours, labels.index(label)] = -1 / len(neighbours)
-    return identity[:, [labels.index(label) for label in used]]
-
-
-def design(band: tuple[float, float], rate: float) -> Array:
-    """Butterworth second-order sections for a pass band (Hz), a low-pass if its lower edge is 0."""
-    kind, edges = ("bandpass", band) if band[0] else ("lowpass", band[1])
-    sections: Array = butter(FILTER_ORDER, edges, kind, fs=rate, output="sos")
-    return sections
-
-
-def group_delay(sos: Array, band: tuple[float, float], rate: float) -> float:
-    """Group delay (s) of a filter at the geometric centre of its band, or half-way up a low-pass: minus the slope of
-    its phase."""
-    centre = float(np.sqrt(band[0] * band[1])) or band[1] / 2
-    frequencies = centre * np.array([0.999, 1.001])
-    _, response = freqz_sos(sos, worN=frequencies, fs=rate)
-    phase = np.unwrap(np.angle(response))
-    return float(-np.diff(phase)[0] / np.diff(2 * np.pi * frequencies)[0])
+def whole_rows(valid: Mask, rows: NDArray[np.intp], lost: Mask) -> tuple[Mask, Mask]:
+    """``(row, channel)``: nothing was missing since the row before; and whether anything is missing since the last."""
+    if not lost.any() and valid.all():
+        return np.ones((len(rows), valid.shape[1]), bool), lost
+    missing = np.vstack([lost, ~valid])
+    edges = [0, *(rows + 2).tolist()]
+    since = [missing[a:b].any(axis=0) for a, b in pairwise(edges)]
+    last: Mask = np.logical_or.reduce(missing[edges[-1] :], axis=0, keepdims=True)
+    return ~np.array(since, bool).reshape(len(rows), valid.shape[1]), last

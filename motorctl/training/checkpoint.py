@@ -18,8 +18,7 @@ from safetensors.torch import load_file, save
 
 from motorctl.agents import ControllerConfig, RecurrentController
 from motorctl.errors import CheckpointError
-from motorctl.signals.pipeline import Pipeline, PipelineConfig
-from motorctl.signals.stream import StreamInfo
+from motorctl.signals.pipeline import Pipeline
 
 FORMAT = "motorctl controller 1"
 
@@ -49,8 +48,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     """Write both files into ``folder``, which exists."""
     controller, pipeline = checkpoint.controller, checkpoint.pipeline
     tensors = {f"controller.{name}": value.contiguous() for name, value in controller.state_dict().items()}
-    tensors["pipeline.mean"] = torch.as_tensor(pipeline.mean)
-    tensors["pipeline.std"] = torch.as_tensor(pipeline.std)
+    tensors |= {f"pipeline.{name}": torch.as_tensor(value) for name, value in pipeline.arrays().items()}
     description = {
         "format": FORMAT,
         "controller": asdict(controller.config) | {"features": controller.features, "commands": controller.commands},
@@ -88,12 +86,9 @@ def load_checkpoint(folder: Path) -> Checkpoint:
 
 
 def _assemble(data: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Checkpoint:
-    pipeline = Pipeline(
-        PipelineConfig.from_dict(data["pipeline"]["config"]),
-        StreamInfo.from_dict(data["pipeline"]["stream"]),
-        tensors.pop("pipeline.mean").numpy(),
-        tensors.pop("pipeline.std").numpy(),
-    )
+    learned = [name for name in tensors if name.startswith("pipeline.")]
+    arrays = {name.removeprefix("pipeline."): tensors.pop(name).numpy() for name in learned}
+    pipeline = Pipeline.from_dict(data["pipeline"], arrays)
     network = dict(data["controller"])
     features, commands = network.pop("features"), network.pop("commands")
     controller = RecurrentController(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from motorctl.runs import check_json_path, open_run_folder, plain, write_json
 from motorctl.signals.pipeline import MOTOR_RHYTHMS, Pipeline, PipelineConfig
 from motorctl.training.checkpoint import Checkpoint, save_checkpoint
 from motorctl.training.classes import ClassTraining, class_probabilities, train_classes
+from motorctl.training.cues import before_held_back
 from motorctl.training.imitation import Progress
 from motorctl.training.progress import progress_bar
 from motorctl.training.recordings import read_alike, scaled
@@ -95,7 +97,8 @@ def train_classifier(config: ClassifyRecordings) -> None:
     check_json_path(config.json)
     cues = parse_classes(config.cues)
     check_options(config)
-    sequences, pipeline = read_sequences([*config.recordings, *config.test], cues, config)
+    held_back = 0.0 if config.test else config.hold_back
+    sequences, pipeline = read_sequences(config.recordings, config.test, cues, config, held_back)
     learned, tested = split(sequences, len(config.recordings), config.hold_back, pipeline.memory)
     fitted = pipeline.fit([s.features for s in learned])
     train, test = (stack_trials([scaled(s, fitted) for s in part]) for part in (learned, tested))
@@ -112,7 +115,8 @@ def train_classifier(config: ClassifyRecordings) -> None:
             train, test, names, config, config.seed, config.permutations, progress
         )
     results |= {"train": {"trials": len(train), "accuracy": score(controller, train, names).accuracy}}
-    results |= {"classes": names, "seed": config.seed, "seconds": time.perf_counter() - started}
+    results |= {"classes": names, "pipeline_delay_ms": 1e3 * fitted.delay, "bad_channels": fitted.bads}
+    results |= {"seed": config.seed, "seconds": time.perf_counter() - started}
 
     data = {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in config.recordings}
     history = plain(
@@ -143,10 +147,15 @@ def check_options(config: ClassifyRecordings) -> None:
         raise ConfigurationError(f"{min(both)} is to be trained and tested on.", "Name it once.")
 
 
-def read_sequences(paths: list[Path], cues: dict[str, str], config: Classifier) -> tuple[list[Sequence], Pipeline]:
-    """Each recording's features with the class of its trials, and the pipeline, unfitted, that gave them."""
-    recordings = read_alike(paths)
-    pipeline = Pipeline(config.pipeline, recordings[0].info)
+def read_sequences(
+    train: Iterable[Path], test: Iterable[Path], cues: dict[str, str], config: Classifier, held_back: float = 0.0
+) -> tuple[list[Sequence], Pipeline]:
+    """Each recording's features with the class of its trials, and the pipeline that gave them: calibrated on those to
+    train on, less the share of their trials that is held back, and not yet fitted."""
+    learned = list(train)
+    recordings = read_alike([*learned, *test])
+    seen = [before_held_back(recording, cues, held_back) for recording in recordings[: len(learned)]]
+    pipeline = Pipeline(config.pipeline, recordings[0].info).calibrate(seen)
     return [class_sequence(recording, cues, pipeline, config.window) for recording in recordings], pipeline
 
 

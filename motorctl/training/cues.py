@@ -12,7 +12,7 @@ from motorctl.errors import ConfigurationError, RecordingError
 from motorctl.signals.pipeline import Pipeline
 from motorctl.signals.recording import Annotation, Recording
 from motorctl.signals.stream import Chunk
-from motorctl.training.sequence import Sequence
+from motorctl.training.sequence import Sequence, held_back_trials
 
 DIRECTIONS = {"left": (-1.0, 0.0), "right": (1.0, 0.0), "forward": (0.0, 1.0), "back": (0.0, -1.0)}
 """Where a cue's target lies, seen from the rest position of the hand (x to the right, y forward)."""
@@ -62,6 +62,20 @@ def cued(recording: Recording, cues: Mapping[str, str]) -> list[Annotation]:
             "Name annotations it has with --cues.",
         )
     return [a for a in recording.annotations if a.text in cues]
+
+
+def before_held_back(recording: Recording, cues: Cues, share: float) -> Chunk:
+    """What may be calibrated on: the samples before the first of the trials that are held back, all if none is.
+
+    Raises:
+        RecordingError: the recording lacks one of the cues.
+    """
+    samples = Chunk(recording.samples, recording.times, recording.mask)
+    if not share:
+        return samples
+    trials = cued(recording, cues)
+    end = np.searchsorted(recording.times, trials[-held_back_trials(len(trials), share)].onset)
+    return samples[: int(end)]
 
 
 def cued_sequence(recording: Recording, cues: Cues, pipeline: Pipeline) -> Sequence:

@@ -21,7 +21,7 @@ from motorctl.signals.pipeline import MOTOR_RHYTHMS, Pipeline, PipelineConfig
 from motorctl.signals.recording import Recording, read_recording
 from motorctl.signals.stream import channel_indices
 from motorctl.training.checkpoint import Checkpoint, save_checkpoint
-from motorctl.training.cues import REACH, cued_sequence, parse_cues
+from motorctl.training.cues import REACH, before_held_back, cued_sequence, parse_cues
 from motorctl.training.imitation import ImitationConfig, decode, train
 from motorctl.training.progress import progress_bar
 from motorctl.training.sequence import Sequence, hold_back
@@ -71,7 +71,8 @@ def train_on_recordings(config: ImitationFromRecordings) -> None:
     if not 0 < config.hold_back < 1:
         raise ConfigurationError(f"hold-back is {config.hold_back:g}.", "Choose a share above 0 and below 1.")
     recordings = read_alike([*config.recordings, *config.test])
-    pipeline = Pipeline(config.pipeline, recordings[0].info)
+    seen = [before_held_back(r, cues, config.hold_back) for r in recordings[: len(config.recordings)]]
+    pipeline = Pipeline(config.pipeline, recordings[0].info).calibrate(seen)
     sequences = [cued_sequence(recording, cues, pipeline) for recording in recordings]
     folder = open_run_folder(config.out, "train imitation", config)
 
@@ -90,7 +91,8 @@ def train_on_recordings(config: ImitationFromRecordings) -> None:
         part: {name: score(controller, scaled(s, fitted), config.seed)._asdict() for name, s in scored.items()}
         for part, scored in (("held_back", held), ("test", test))
     }
-    results = scores | {"train_seconds": time.perf_counter() - started, "seed": config.seed}
+    results = scores | {"pipeline_delay_ms": 1e3 * fitted.delay, "bad_channels": fitted.bads}
+    results |= {"train_seconds": time.perf_counter() - started, "seed": config.seed}
     data = {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in config.recordings}
     history = {"config": plain(asdict(config)), "data": data, "loss": losses} | plain(results)
     save_checkpoint(Checkpoint(controller, fitted, "velocity", config.environment, cues, history), folder)

@@ -48,7 +48,7 @@ def hold_back(sequence: Sequence, share: float, gap: float) -> tuple[Sequence, S
         ConfigurationError: that leaves no trial to train on.
     """
     trials = np.unique(sequence.trial[sequence.trial >= 0])
-    count = max(1, round(share * len(trials)))
+    count = held_back_trials(len(trials), share)
     if count >= len(trials):
         raise ConfigurationError(
             f"Holding back {share:g} of {len(trials)} trials leaves none to train on.",
@@ -59,6 +59,11 @@ def hold_back(sequence: Sequence, share: float, gap: float) -> tuple[Sequence, S
     times = sequence.features.times
     end = int(np.searchsorted(times, times[cut] - gap))
     return sequence[:end], sequence[cut:]
+
+
+def held_back_trials(trials: int, share: float) -> int:
+    """How many of so many trials are held back."""
+    return max(1, round(share * trials))
 
 
 @dataclass(frozen=True)

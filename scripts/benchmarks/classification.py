@@ -98,9 +98,8 @@ def path(data: Path, run: int) -> Path:
 
 def measure(fold: Fold, config: Benchmark) -> dict[str, Any]:
     """A fold from every seed: the accuracies, the mean accuracy with permuted labels, and how many trials there are."""
-    sequences, pipeline = read_sequences(
-        [path(config.data, run) for run in (*fold.train, fold.test)], CUES, config.classifier
-    )
+    learned_from, tested_on = [path(config.data, run) for run in fold.train], [path(config.data, fold.test)]
+    sequences, pipeline = read_sequences(learned_from, tested_on, CUES, config.classifier)
     fitted = pipeline.fit([s.features for s in sequences[:-1]])
     *learned, unseen = [scaled(s, fitted) for s in sequences]
     train, test = stack_trials(learned), stack_trials([unseen])

@@ -11,7 +11,8 @@ import pytest
 from motorctl.errors import ConfigurationError, RecordingError
 from motorctl.signals.pipeline import Pipeline, PipelineConfig
 from motorctl.signals.recording import read_recording
-from motorctl.training.cues import DIRECTIONS, REACH, cued_sequence, displacement, parse_cues
+from motorctl.training.cues import DIRECTIONS, REACH, before_held_back, cued_sequence, displacement, parse_cues
+from motorctl.training.sequence import hold_back
 
 CONFIG = PipelineConfig(rate=20.0, amplitude_band=None)
 
@@ -44,6 +45,16 @@ def test_the_expert_reaches_while_a_cue_lasts_and_rests_in_between(cued_edf: Cal
         assert (times[during].min() >= 4 + 8 * k) and (times[during].max() < 8 + 8 * k)
         way = velocity[during, 0].sum() / 20
         assert way == pytest.approx(-0.1 if k % 2 == 0 else 0.1, rel=1e-3)  # the whole reach, to the cued side
+
+
+def test_calibration_ends_where_what_is_held_back_begins(cued_edf: Callable[..., Path]) -> None:
+    recording, cues = read_recording(cued_edf()), {"T1": "left", "T2": "right"}
+    seen = before_held_back(recording, cues, 0.2)  # two of eleven trials, the first of them at 4 + 8 * 9 s
+    assert seen.times[-1] < 76 <= seen.times[-1] + 1 / recording.info.rate + 1e-9
+    sequence = cued_sequence(recording, cues, Pipeline(CONFIG, recording.info))
+    kept, held = hold_back(sequence, 0.2, 0.0)
+    assert kept.features.times[-1] <= seen.times[-1] + 1 / recording.info.rate < held.features.times[0] + 0.05
+    assert len(before_held_back(recording, cues, 0.0)) == len(recording.times)
 
 
 def test_an_absent_cue_is_refused_and_the_present_ones_named(cued_edf: Callable[..., Path]) -> None:
