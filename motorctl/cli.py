@@ -22,7 +22,12 @@ COMMANDS = {
         "train a classifier of movements on cued recordings",
     ),
     "train regress": ("motorctl.training.regress:train_regression", "train on continuous targets from an .npz"),
-    "headset": ("motorctl.runtime.headset:headset", "stream a recording, or a simulated person's EEG, over LSL"),
+    "headset": ("motorctl.runtime.headset:headset", "stream a recording, a simulated person's EEG or a board over LSL"),
+    "streams": ("motorctl.runtime.streams:streams", "list the LSL streams that are visible"),
+    "doctor": ("motorctl.runtime.doctor:doctor", "try what a closed loop needs on this machine"),
+    "inspect": ("motorctl.signals.inspect:inspect", "what is in a recording: streams, channels, cues, gaps"),
+    "convert": ("motorctl.signals.convert:convert", "write a recording as FIF, EDF, CSV or XDF"),
+    "data eegmmi": ("motorctl.signals.data:eegmmi", "download recordings of real and imagined movements"),
     "live": ("motorctl.runtime.live:live", "move the limb from a live EEG stream"),
 }
 """Command to the function that runs it, loaded only when it is called for, and to one line on what it does. The

@@ -87,9 +87,7 @@ class Process:
         self.popen.communicate()
 
 
-@pytest.fixture
-def spawn() -> Iterator[Callable[..., Process]]:
-    """``spawn(code, *args)`` starts Python code in another process; it is killed when the test is over."""
+def _spawner() -> Iterator[Callable[..., Process]]:
     processes: list[Process] = []
 
     def start(code: str, *args: str) -> Process:
@@ -99,6 +97,18 @@ def spawn() -> Iterator[Callable[..., Process]]:
     yield start
     for process in processes:
         process.end()
+
+
+@pytest.fixture
+def spawn() -> Iterator[Callable[..., Process]]:
+    """``spawn(code, *args)`` starts Python code in another process; it is killed when the test is over."""
+    yield from _spawner()
+
+
+@pytest.fixture(scope="module")
+def spawn_for_module() -> Iterator[Callable[..., Process]]:
+    """As ``spawn``; it is killed when the module's tests are over."""
+    yield from _spawner()
 
 
 def _tal(onset: float, *texts: str, duration: float | None = None) -> bytes:

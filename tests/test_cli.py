@@ -35,13 +35,17 @@ def test_an_unknown_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -
     assert "no command 'fly'" in capsys.readouterr().err
 
 
+NOTHING_RANDOM = {"streams", "doctor", "inspect", "convert", "data eegmmi"}
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_is_explained_with_its_default(command: str) -> None:
     done = motorctl(*command.split(), "--help")
     assert done.returncode == 0
-    assert f"usage: motorctl {command}" in done.stdout and "--seed" in done.stdout
+    assert f"usage: motorctl {command}" in done.stdout
+    assert ("--seed" in done.stdout) == (command not in NOTHING_RANDOM)
     options = [line for line in done.stdout.splitlines() if line.startswith(("│ --", "│ PATH"))]
-    assert len(options) >= 5
+    assert options
     assert done.stdout.count("(default:") + done.stdout.count("(required)") == len(options)
 
 
@@ -66,6 +70,16 @@ def test_every_option_is_explained_with_its_default(command: str) -> None:
         ("headset --recording {tmp}/absent.edf", "There is no recording"),
         ("headset --recording {edf} --speed 0", "speed"),
         ("headset --recording {edf} --start 1000", "start"),
+        ("headset --recording {edf} --board synthetic", "Choose one"),
+        ("headset --recording {edf} --fault nan --fault-every 0", "fault_every"),
+        ("headset --board toaster", "no board 'toaster'"),
+        ("streams --seconds 0", "seconds"),
+        ("streams --json {tmp}/no/folder/s.json", "no/folder"),
+        ("doctor --json {tmp}/no/folder/d.json", "no/folder"),
+        ("inspect {tmp}/noise.edf", "noise.edf"),
+        ("convert {edf} {tmp}/a.mat", "no format that can be written"),
+        ("convert {edf} {edf}", "there already"),
+        ("data eegmmi --subjects 200", "no subject 200"),
         ("live --controller {tmp}/nothing --stream X", "no controller.json"),
         ("live --controller {controller} --stream X --environment motorctl/Nowhere-v0", "motorctl/ArmReach-v0"),
         ("live --controller {controller} --stream no-such-stream --timeout 1", "No stream"),

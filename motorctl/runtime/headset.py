@@ -1,4 +1,4 @@
-"""``motorctl headset``: a headset that is not there, playing a recording or worn by a simulated person."""
+"""``motorctl headset``: EEG over LSL, of a recording, of a simulated person, or of a board that BrainFlow drives."""
 
 from __future__ import annotations
 
@@ -6,24 +6,32 @@ import signal
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
-from motorctl.errors import StreamError
-from motorctl.person.brain import Brain
+from motorctl.errors import ConfigurationError, StreamError
+from motorctl.person.brain import make_brain
 from motorctl.person.person import Person
 from motorctl.person.user import User
-from motorctl.signals.headset import play_recording, stream_chunks
-from motorctl.signals.lsl import LSLSource, find_stream, hush, signal_outlet
+from motorctl.signals.board import open_board, stream_board
+from motorctl.signals.faults import Fault, Faults, open_sink
+from motorctl.signals.headset import play_recording, say, stream_chunks
+from motorctl.signals.lsl import LSLSource, find_stream, hush
 from motorctl.signals.recording import read_recording
+from motorctl.threads import one_thread
 
 
 @dataclass(frozen=True)
 class HeadsetConfig:
-    """Stream EEG over LSL in real time, as a headset would, until Ctrl-C: a recording, or a simulated person."""
+    """Stream EEG over LSL in real time, as a headset would, until Ctrl-C: a recording, a simulated person, a board."""
 
     recording: Path | None = None
-    """EDF+ file to play, its annotations as a marker stream; without it, a simulated person wears the headset."""
+    """Recording to play, its annotations as a marker stream; without it, a simulated person wears the headset."""
+    brain: Literal["ideal", "realistic", "hard"] = "ideal"
+    """How hard the simulated person's EEG is to read."""
+    board: str | None = None
+    """Board to stream instead, of those that BrainFlow drives: synthetic, cyton, muse-2, ..."""
     name: str | None = None
-    """Name of the stream; by default the recording's, or motorctl-person."""
+    """Name of the stream; by default the recording's, motorctl-person, or the board's."""
     speed: float = 1.0
     """Recorded seconds that pass in a second."""
     loop: bool = False
@@ -36,8 +44,16 @@ class HeadsetConfig:
     """LSL stream on which the simulated person sees hand and target; 'motorctl live' sends it."""
     control_rate: float = 50.0
     """How often the simulated person's intention changes (Hz)."""
+    serial_port: str = ""
+    """Serial port of the board's dongle (/dev/ttyUSB0, COM3)."""
+    mac_address: str = ""
+    """Bluetooth address of the board."""
+    fault: tuple[Fault, ...] = ()
+    """What is to go wrong now and then; jitter is there all the time."""
+    fault_every: float = 10.0
+    """Mean time between two faults (s)."""
     seed: int = 0
-    """Seed of the simulated person's brain."""
+    """Seed of the simulated person's brain, and of the faults."""
 
 
 def headset(config: HeadsetConfig) -> None:
@@ -48,35 +64,57 @@ def headset(config: HeadsetConfig) -> None:
         ConfigurationError: an option has a value that cannot be used.
     """
     hush()
+    if config.recording and config.board:
+        raise ConfigurationError("Both --recording and --board are given.", "Choose one.")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    faults = Faults(config.fault, config.fault_every, config.seed)
     if config.recording:
         recording = read_recording(config.recording, config.unit)
-        play_recording(recording, config.name, speed=config.speed, loop=config.loop, start=config.start, stop=stop)
+        play_recording(
+            recording,
+            config.name,
+            speed=config.speed,
+            loop=config.loop,
+            start=config.start,
+            faults=faults,
+            stop=stop,
+        )
+    elif config.board:
+        relay(config.board, config, faults, stop)
     else:
-        wear(Person(User(config.control_rate), Brain(), config.seed), config, stop)
+        wear(Person(User(config.control_rate), make_brain(config.brain), config.seed), config, faults, stop)
 
 
-def wear(person: Person, config: HeadsetConfig, stop: threading.Event) -> None:
+def relay(board_name: str, config: HeadsetConfig, faults: Faults, stop: threading.Event) -> None:
+    """Stream the EEG of a board, until ``stop`` is set."""
+    with open_board(board_name, config.serial_port, config.mac_address) as (board, info):
+        info = replace(info, name=config.name or info.name)
+        with open_sink(info, faults, 1.0, say) as sink:
+            say(f"Streaming {info.name}: {len(info.channels)} channels at {info.rate:g} Hz; Ctrl-C stops.")
+            stream_board(board, sink.send, stop)
+
+
+def wear(person: Person, config: HeadsetConfig, faults: Faults, stop: threading.Event) -> None:
     """Stream the EEG of a person who watches the limb, until ``stop`` is set."""
     info = replace(person.brain.info, name=config.name or person.brain.info.name, source_id="")
-    outlet = signal_outlet(info)
-    threading.Thread(target=watch, args=(person, config.limb_stream, stop), daemon=True).start()
-    print(f"Streaming {info.name}: {len(info.channels)} channels at {info.rate:g} Hz, watching {config.limb_stream}.")
-    stream_chunks(outlet, info.rate, person.next_samples, stop=stop)
+    person.next_samples(1)  # the first takes long: the head is computed
+    with open_sink(info, faults, 1.0, say) as sink, one_thread():
+        threading.Thread(target=watch, args=(person, config.limb_stream, stop), daemon=True).start()
+        say(f"Streaming {info.name}: {len(info.channels)} channels at {info.rate:g} Hz, watching {config.limb_stream}.")
+        stream_chunks(sink.send, info.rate, person.next_samples, stop=stop)
 
 
 def watch(person: Person, limb_stream: str, stop: threading.Event) -> None:
     """Show the person the newest hand and target on the stream, from when it appears until ``stop`` is set."""
     while not stop.is_set():
         try:
-            source = LSLSource(find_stream(name=limb_stream, timeout=1.0))
-        except StreamError:  # not there yet
+            with LSLSource(find_stream(name=limb_stream, timeout=1.0)) as source:
+                while not stop.is_set():
+                    chunk = source.read(0.1)
+                    if len(chunk):
+                        newest = chunk.samples[-1].astype(float)
+                        person.see(newest[0:2], newest[4:6])
+        except StreamError:  # not there yet, or another one now
             continue
-        with source:
-            while not stop.is_set():
-                chunk = source.read(0.1)
-                if len(chunk):
-                    newest = chunk.samples[-1].astype(float)
-                    person.see(newest[0:2], newest[4:6])

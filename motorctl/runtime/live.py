@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -18,11 +19,11 @@ from motorctl.runs import check_json_path, open_run_folder, write_json
 from motorctl.runtime.cued_trials import CuedTrials
 from motorctl.runtime.limb_stream import limb_outlet, limb_sample
 from motorctl.runtime.loop import Step, Trials, free_reaching, run_loop
-from motorctl.runtime.report import print_cue, print_table, print_trial, summary_rows
+from motorctl.runtime.report import number, print_cue, print_table, print_trial, summary_rows
 from motorctl.runtime.summary import summarize
-from motorctl.signals.lsl import LSLSource, MarkerInlet, find_stream, hush, open_markers
+from motorctl.signals.lsl import IsolatedSource, LSLSource, MarkerInlet, find_stream, hush, open_markers
 from motorctl.signals.pipeline import Pipeline
-from motorctl.signals.stream import Chunk, channel_indices
+from motorctl.signals.stream import Chunk, Source, channel_indices
 from motorctl.training.checkpoint import Checkpoint, load_checkpoint
 
 ENDLESS = {"time_limit": 3600.0, "dwell": 3600.0}
@@ -43,6 +44,8 @@ class LiveConfig:
     """How long to wait for the stream to appear (s)."""
     unit: str | None = None
     """Unit of the EEG (V, mV, µV, uV, nV), where the stream says none or a wrong one."""
+    isolated: bool = False
+    """Read the stream in a process of its own, which nothing that this one does can hold up."""
     markers: str | None = None
     """Name of the marker stream whose cues say where the targets are, for a controller trained on cues; by default that
     of the EEG stream with ' markers' behind, if there is one."""
@@ -78,7 +81,8 @@ def live(config: LiveConfig) -> None:
         )
     name, rate = config.environment or checkpoint.environment, checkpoint.pipeline.config.rate
     env = make_env(name, command=checkpoint.command, control_rate=rate)
-    source = LSLSource(find_stream(config.stream, timeout=config.timeout), config.timeout, config.unit)
+    found = find_stream(config.stream, timeout=config.timeout)
+    source = (IsolatedSource if config.isolated else LSLSource)(found, config.timeout, config.unit)
     channel_indices(source.info, checkpoint.pipeline.info)
     markers = find_markers(config.markers, source.info.name) if checkpoint.cues else None
     cued = None
@@ -95,7 +99,10 @@ def live(config: LiveConfig) -> None:
     )
     summary = summarize(steps)
     rows = summary_rows(summary)
-    results = asdict(summary) | {"ended": ended, "seed": config.seed}
+    happened = Counter(event.kind for event in source.events)
+    delay = 1e3 * checkpoint.pipeline.delay
+    results = asdict(summary) | {"pipeline_delay_ms": delay, "ended": ended, "seed": config.seed}
+    results["stream_events"] = happened
     if cued:
         followed = sum(cue.moved > 0 for cue in cued.results)
         results["cues"] = [cue._asdict() for cue in cued.results]
@@ -103,13 +110,16 @@ def live(config: LiveConfig) -> None:
     write_json(folder / "summary.json", results)
     if config.json:
         write_json(config.json, results)
+    for kind, text in {event.kind: event.text for event in source.events}.items():
+        console.print(f"stream: {happened[kind]} x {kind}, the last: {text}.", highlight=False)
+    rows.append(("pipeline delay", number(delay, "ms", 0)))
     print_table(console, f"live: {summary.seconds:.0f} s, {ended}", rows)
     console.print(f"summary.json is in {folder}.")
 
 
 def run_live(
     checkpoint: Checkpoint,
-    source: LSLSource,
+    source: Source,
     env: Env,
     outlet: StreamOutlet,
     seconds: float,
@@ -120,7 +130,8 @@ def run_live(
     """Run the loop on wall-clock time, with a line for every target; hand and target go out on ``outlet``.
 
     Returns:
-        its steps, and why it ended: ``time is up``, ``interrupted`` (Ctrl-C) or ``stream lost``.
+        its steps, and why it ended: ``time is up``, ``interrupted`` (Ctrl-C), ``stream lost``, or in a sentence what is
+        wrong with the stream.
     """
     steps: list[Step] = []
     try:
@@ -141,6 +152,8 @@ def run_live(
             )
             print_trials(loop, console)
             return steps, "stream lost" if local_clock() - started < seconds else "time is up"
+    except StreamError as error:
+        return steps, str(error)
     except KeyboardInterrupt:
         return steps, "interrupted"
 

@@ -13,18 +13,24 @@ import pylsl  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from motorctl.errors import ConfigurationError
-from motorctl.signals.lsl import marker_outlet, signal_outlet
+from motorctl.signals.faults import NO_FAULTS, Faults, open_sink
+from motorctl.signals.lsl import marker_outlet
 from motorctl.signals.recording import Recording
 
 CHUNK_SECONDS = 0.008  # as Bluetooth and USB amplifiers send
-_LINGER = 0.2  # s an outlet stays after its last chunk: to close it throws away what liblsl has not yet sent
 
+Send = Callable[[NDArray[np.float32], NDArray[np.float64]], None]
 NextChunk = Callable[[int], NDArray[np.float32]]
 OnChunk = Callable[[int, NDArray[np.float64]], None]
 
 
+def say(line: str) -> None:
+    """Print at once, also where nobody watches but a file or another process."""
+    print(line, flush=True)
+
+
 def stream_chunks(
-    outlet: pylsl.StreamOutlet,
+    send: Send,
     rate: float,
     next_chunk: NextChunk,
     *,
@@ -38,7 +44,7 @@ def stream_chunks(
     samples that are due go out at once, like those of a device that was buffered.
 
     Args:
-        outlet: from :func:`motorctl.signals.lsl.signal_outlet`.
+        send: called with samples and their stamps: :meth:`motorctl.signals.lsl.LSLSink.send`.
         rate: samples a second.
         next_chunk: called with ``n`` when the last of ``n`` samples is due; gives up to ``n`` as ``(time, channel)``
             float32, none at the end. NaN is a value that is missing; a sample of nothing but NaN is not sent.
@@ -55,22 +61,10 @@ def stream_chunks(
         if not len(samples):
             break
         times = begin + np.arange(sent, sent + len(samples)) / rate
-        _push(outlet, samples, times)
+        send(samples, times)
         if on_chunk:
             on_chunk(sent, times)
         sent += len(samples)
-    stop.wait(_LINGER)
-
-
-def _push(outlet: pylsl.StreamOutlet, samples: NDArray[np.float32], times: NDArray[np.float64]) -> None:
-    there = ~np.isnan(samples).all(axis=1)  # the gap is kept, never filled
-    if there.any():
-        # A stamp for each sample: deduced from the nominal rate they would be wrong across gaps and at a speed.
-        outlet.push_chunk(samples[there], times[there].tolist())
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 def play_recording(
@@ -80,8 +74,9 @@ def play_recording(
     speed: float = 1.0,
     loop: bool = False,
     start: float = 0.0,
+    faults: Faults = NO_FAULTS,
     stop: threading.Event | None = None,
-    announce: Callable[[str], None] = _say,
+    announce: Callable[[str], None] = say,
     on_progress: Callable[[float], None] | None = None,
 ) -> None:
     """Play a recording as the stream of a headset, and its annotations as the markers ``<name> markers``.
@@ -96,6 +91,7 @@ def play_recording(
         speed: how many recorded seconds pass in a second.
         loop: begin again at ``start`` after the end, without a break, until stopped.
         start: recorded second to begin at.
+        faults: what goes wrong; the markers are spared.
         stop: ends the playback when set.
         announce: told one line when the streams are visible.
         on_progress: told the recorded seconds played so far, after each chunk.
@@ -105,8 +101,7 @@ def play_recording(
     """
     part = _played_part(recording, start, speed)
     info = replace(part.info, name=name or part.info.name)
-    outlet, markers = signal_outlet(info), marker_outlet(f"{info.name} markers")
-    announce(_announcement(part, info.name, speed, loop))
+    markers = marker_outlet(f"{info.name} markers")
     send_markers = _marker_sender(part, markers, speed)
 
     def on_chunk(first: int, times: NDArray[np.float64]) -> None:
@@ -114,7 +109,9 @@ def play_recording(
         if on_progress:
             on_progress((first + len(times)) / info.rate)
 
-    stream_chunks(outlet, info.rate * speed, _giver(part, loop), stop=stop, on_chunk=on_chunk)
+    with open_sink(info, faults, speed, announce) as sink:
+        announce(_announcement(part, info.name, speed, loop))
+        stream_chunks(sink.send, info.rate * speed, _giver(part, loop), stop=stop, on_chunk=on_chunk)
 
 
 def _played_part(recording: Recording, start: float, speed: float) -> Recording:

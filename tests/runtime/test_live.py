@@ -8,12 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pylsl import StreamInlet
 
 from motorctl.agents import ControllerConfig
-from motorctl.signals.lsl import find_stream
+from motorctl.signals.lsl import find_stream, open_source
 from motorctl.training.imitation import ImitationConfig
 from motorctl.training.recordings import ImitationFromRecordings, train_on_recordings
 
@@ -66,6 +67,57 @@ def test_a_simulated_person_is_decoded_and_sees_the_limb(
     said, complaints = headset.communicate(timeout=PATIENCE)
     assert headset.returncode == 0 and "Traceback" not in complaints
     assert said.startswith(f"Streaming {stream_name}: 17 channels at 250 Hz")
+
+
+def test_a_board_with_faults_is_streamed_until_ctrl_c(start: Start, stream_name: str) -> None:
+    pytest.importorskip("brainflow")
+    options = ["--board", "synthetic", "--fault", "nan", "flat", "--fault-every", 0.2]
+    headset = start("headset", "--name", stream_name, *options)
+    with open_source(stream_name, timeout=PATIENCE) as source:
+        assert len(source.info.channels) == 16 and source.info.rate == 250
+        chunk = source.read(PATIENCE)
+        while chunk.mask.all():
+            chunk = source.read(PATIENCE)
+    headset.send_signal(signal.SIGINT)
+    said, complaints = headset.communicate(timeout=PATIENCE)
+    assert headset.returncode == 0 and "Traceback" not in complaints
+    assert said.startswith(f"Streaming {stream_name}: 16 channels at 250 Hz") and "\nFault: nan for 0.2 s" in said
+
+
+CHANGELING = """
+import sys, threading, numpy as np
+from motorctl.person.brain import Brain
+from motorctl.signals.headset import stream_chunks
+from motorctl.signals.lsl import LSLSink
+from motorctl.signals.stream import StreamInfo
+for rate in (250.0, 125.0):
+    stop = threading.Event()
+    with LSLSink(StreamInfo(sys.argv[1], "EEG", rate, Brain().info.channels)) as sink:
+        arguments = (sink.send, rate, lambda count: np.ones((count, 17), np.float32))
+        threading.Thread(target=stream_chunks, args=arguments, kwargs={"stop": stop}, daemon=True).start()
+        sys.stdin.readline()
+        stop.set()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [[], ["--isolated"]])
+def test_live_says_that_the_headset_came_back_different(
+    options: list[str],
+    start: Start,
+    spawn: Callable[..., Any],
+    stream_name: str,
+    small_controller: Path,
+    tmp_path: Path,
+) -> None:
+    headset = spawn(CHANGELING, stream_name)
+    options = [*options, "--seconds", "600", "--limb-stream", f"{stream_name}-limb", "--out", str(tmp_path / "run")]
+    live = start("live", "--controller", small_controller, "--stream", stream_name, "--timeout", 30, *options)
+    inlet = StreamInlet(find_stream(name=f"{stream_name}-limb", timeout=PATIENCE))
+    assert inlet.pull_sample(PATIENCE)[0] is not None
+    headset.tell("restart")
+    written = results(live, tmp_path / "run" / "summary.json")
+    assert "came back different: rate 250 Hz before, 125 Hz now" in str(written["ended"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

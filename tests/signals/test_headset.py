@@ -38,7 +38,7 @@ BRAIN = """
 import sys
 import numpy as np
 from motorctl.signals.headset import stream_chunks
-from motorctl.signals.lsl import signal_outlet
+from motorctl.signals.lsl import LSLSink
 from motorctl.signals.stream import Channel, StreamInfo
 
 ramp = np.arange(1, 101, dtype=np.float32)[:, None] * np.ones(2, np.float32)
@@ -50,10 +50,10 @@ def next_chunk(count):
     given += min(count, 3)
     return ramp[given - min(count, 3) : given]
 
-outlet = signal_outlet(StreamInfo(sys.argv[1], "EEG", 500.0, (Channel("C3"), Channel("C4"))))
-print("ready", flush=True)
-sys.stdin.readline()
-stream_chunks(outlet, 500.0, next_chunk)
+with LSLSink(StreamInfo(sys.argv[1], "EEG", 500.0, (Channel("C3"), Channel("C4")))) as sink:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    stream_chunks(sink.send, 500.0, next_chunk)
 print("ended", flush=True)
 """
 
@@ -76,10 +76,14 @@ def play(spawn, path, name, **options):
 
 
 def read_rows(source, count):
-    chunks, deadline = [], time.monotonic() + PATIENCE
-    while sum(map(len, chunks)) < count and time.monotonic() < deadline:
-        chunks.append(source.read(1.0))
-    return np.concatenate([c.samples for c in chunks]), np.concatenate([c.times for c in chunks])
+    """``count`` rows that were measured, at least in part, as (samples, times)."""
+    samples, times, deadline = [], [], time.monotonic() + PATIENCE
+    while sum(map(len, times)) < count and time.monotonic() < deadline:
+        chunk = source.read(1.0)
+        there = chunk.mask.any(axis=1)
+        samples.append(chunk.samples[there])
+        times.append(chunk.times[there])
+    return np.concatenate(samples), np.concatenate(times)
 
 
 def test_every_sample_and_marker_is_played_once_in_order_at_its_time(spawn, recording, stream_name):
@@ -102,9 +106,9 @@ def test_every_sample_and_marker_is_played_once_in_order_at_its_time(spawn, reco
     assert np.abs(np.array([stamp for stamp, _ in heard]) - onsets).max() < 0.5 / RATE
 
 
-def test_a_loop_begins_again_at_start_without_a_break(spawn, recording, stream_name):
+def test_a_loop_begins_again_at_start_without_a_break(spawn, recording, stream_name, connect, connect_markers):
     player, _ = play(spawn, recording.path, stream_name, loop=True, start=1.0, speed=2.0)
-    with open_source(stream_name) as source, open_markers(f"{stream_name} markers") as markers:
+    with connect(stream_name) as source, connect_markers(f"{stream_name} markers") as markers:
         assert source.info.rate == RATE
         player.tell("go")
         lap = 290 - RATE
@@ -118,20 +122,31 @@ def test_a_loop_begins_again_at_start_without_a_break(spawn, recording, stream_n
     assert [text for _, text in heard[:4]] == ["T250", "T289"] * 2
 
 
-def test_ctrl_c_ends_a_player(spawn, recording, stream_name):
+@pytest.mark.slow
+def test_a_recording_at_twice_its_speed_keeps_the_rate_it_says(spawn, recording, stream_name, connect):
+    player, _ = play(spawn, recording.path, stream_name, loop=True, start=1.0, speed=2.0)
+    with connect(stream_name) as source:
+        player.tell("go")
+        read_rows(source, 7 * 2 * RATE)  # long enough to be judged
+        assert source.info.rate == RATE
+        assert source.measured_rate == pytest.approx(2 * RATE, rel=0.1)
+    assert not source.events
+
+
+def test_ctrl_c_ends_a_player(spawn, recording, stream_name, connect):
     player, _ = play(spawn, recording.path, stream_name, loop=True)
     player.tell("go")
-    with open_source(stream_name) as source:
+    with connect(stream_name) as source:
         read_rows(source, 1)
         player.popen.send_signal(signal.SIGINT)
         assert player.hear() == "interrupted"
         assert player.popen.wait(PATIENCE) == 0
 
 
-def test_any_giver_of_samples_is_streamed_and_what_it_misses_is_left_out(spawn, stream_name):
+def test_any_giver_of_samples_is_streamed_and_what_it_misses_is_left_out(spawn, stream_name, connect):
     brain = spawn(BRAIN, stream_name)
     brain.hear()
-    with open_source(stream_name) as source:
+    with connect(stream_name) as source:
         brain.tell("go")
         samples, times = read_rows(source, 99)
         assert brain.hear() == "ended"
@@ -141,11 +156,11 @@ def test_any_giver_of_samples_is_streamed_and_what_it_misses_is_left_out(spawn, 
     np.testing.assert_allclose(times - times[0], (expected - 1) / 500, atol=1e-3)
 
 
-def test_a_real_recording_is_played_to_where_its_padding_begins(spawn, eegmmi, stream_name):
+def test_a_real_recording_is_played_to_where_its_padding_begins(spawn, eegmmi, stream_name, connect):
     path = eegmmi / "S001R06.edf"
     player, line = play(spawn, path, stream_name, start=100.0, speed=20.0)
     assert "64 channels at 160 Hz, 24.5 s, 20 times as fast" in line
-    with open_source(stream_name) as source:
+    with connect(stream_name) as source:
         player.tell("go")
         expected = read_recording(path).samples[16000:19920]
         samples, _ = read_rows(source, len(expected))

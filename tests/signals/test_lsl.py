@@ -1,6 +1,5 @@
 """Streams of another process: found, told apart, read in µV, lost and picked up again."""
 
-import json
 import signal
 import time
 
@@ -28,54 +27,6 @@ from motorctl.signals.lsl import (
 from motorctl.signals.stream import Channel, StreamInfo, channel_indices
 
 PATIENCE = 20.0  # s
-
-# Somebody else's headset: it knows nothing of motorctl, and does what it is told, line by line.
-DEVICE = """
-import json, sys, pylsl
-outlets = {}
-print("ready", flush=True)
-for line in sys.stdin:
-    order = json.loads(line)
-    if "open" in order:
-        channels, format = order["channels"], order.get("format", "float32")
-        info = pylsl.StreamInfo(order["name"], order["type"], len(channels), order["rate"], format, order["source_id"])
-        parent = info.desc().append_child("channels")
-        for label, unit in channels:
-            channel = parent.append_child("channel")
-            channel.append_child_value("label", label)
-            channel.append_child_value("unit", unit)
-        outlets[order["open"]] = pylsl.StreamOutlet(info)
-    elif "close" in order:
-        del outlets[order["close"]]
-    else:
-        outlets[order["push"]].push_chunk(order["rows"], pylsl.local_clock())
-    print("done", flush=True)
-"""
-
-
-class Device:
-    def __init__(self, spawn):
-        self.process = spawn(DEVICE)
-        self.process.hear()
-
-    def _do(self, **order):
-        self.process.tell(json.dumps(order))
-        self.process.hear()
-
-    def open(self, name, channels=(("C3", "uV"), ("C4", "uV")), type="EEG", rate=100.0, key=None, **more):
-        more.setdefault("source_id", f"id-{name}")
-        self._do(open=key or name, name=name, type=type, rate=rate, channels=list(channels), **more)
-
-    def push(self, key, rows):
-        self._do(push=key, rows=rows)
-
-    def close(self, key):
-        self._do(close=key)
-
-
-@pytest.fixture
-def device(spawn):
-    return Device(spawn)
 
 
 def read_rows(source, count):
@@ -130,10 +81,10 @@ def test_samples_arrive_in_microvolts_in_order_on_this_clock(device, stream_name
     assert before - 0.01 < times[-1] < after + 0.01
 
 
-def test_an_empty_read_comes_back_and_what_was_sent_before_is_never_seen(device, stream_name):
+def test_an_empty_read_comes_back_and_what_was_sent_before_is_never_seen(device, stream_name, connect):
     device.open(stream_name)
     device.push(stream_name, [[1, 1]] * 50)
-    with open_source(stream_name) as source:
+    with connect(stream_name) as source:
         device.push(stream_name, [[2, 2]])
         assert read_rows(source, 1)[0].tolist() == [[2, 2]]
         empty = source.read(0.0)
@@ -147,29 +98,30 @@ def test_an_empty_read_comes_back_and_what_was_sent_before_is_never_seen(device,
         assert read_rows(source, 1)[0].tolist() == [[4, 4]]
 
 
-def test_a_value_that_is_not_finite_is_masked_and_kept_out(device, stream_name):
+def test_a_value_that_is_not_finite_is_masked_and_kept_out(device, stream_name, connect):
     device.open(stream_name)
-    with open_source(stream_name) as source:
+    with connect(stream_name) as source:
         device.push(stream_name, [[1, 2], [float("nan"), 3], [4, float("inf")]])
         samples, _, mask = read_rows(source, 3)
     assert samples.tolist() == [[1, 2], [0, 3], [4, 0]]
     assert mask.tolist() == [[True, True], [False, True], [True, False]]
 
 
-def test_whole_numbers_are_read(device, stream_name):
+def test_whole_numbers_are_read(device, stream_name, connect):
     device.open(stream_name, format="int16")
-    with open_source(stream_name) as source:
+    with connect(stream_name) as source:
         device.push(stream_name, [[-7, 300]])
         assert read_rows(source, 1)[0].tolist() == [[-7, 300]]
 
 
-def test_a_device_that_comes_back_is_picked_up_again(device, stream_name, spawn):
+def test_a_device_that_comes_back_is_picked_up_again(new_device, stream_name, connect):
+    device = new_device()
     device.open(stream_name)
-    with open_source(stream_name) as source:
+    with connect(stream_name) as source:
         device.push(stream_name, [[1, 1]])
         assert len(read_rows(source, 1)[0]) == 1
         device.process.end()
-        again = Device(spawn)
+        again = new_device()
         again.open(stream_name)
         deadline, chunk = time.monotonic() + PATIENCE, source.read(0.0)
         while not len(chunk) and time.monotonic() < deadline:
@@ -178,9 +130,9 @@ def test_a_device_that_comes_back_is_picked_up_again(device, stream_name, spawn)
         assert chunk.samples[-1].tolist() == [2, 2]
 
 
-def test_a_nameless_device_that_goes_is_an_error(device, stream_name):
+def test_a_nameless_device_that_goes_is_an_error(device, stream_name, connect):
     device.open(stream_name, source_id="")
-    with open_source(stream_name) as source:
+    with connect(stream_name) as source:
         device.close(stream_name)
         with pytest.raises(StreamError, match=f"'{stream_name}'.*is gone"):
             read_rows(source, 1)
