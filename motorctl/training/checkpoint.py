@@ -20,6 +20,7 @@ from motorctl.agents import ControllerConfig, RecurrentController
 from motorctl.errors import CheckpointError
 from motorctl.signals.pipeline import Pipeline, PipelineConfig
 from motorctl.signals.stream import StreamInfo
+from motorctl.training.csp import SpatialPatterns
 
 FORMAT = "motorctl controller 1"
 
@@ -35,6 +36,7 @@ class Checkpoint:
         environment: the id of the environment it was trained for.
         cues: annotation to direction, where it was trained on cues.
         history: how it was trained: configuration, data, losses, scores.
+        patterns: what comes between pipeline and controller, where it learned from common spatial patterns.
     """
 
     controller: RecurrentController
@@ -43,14 +45,20 @@ class Checkpoint:
     environment: str
     cues: Mapping[str, str] = field(default_factory=dict)
     history: Mapping[str, Any] = field(default_factory=dict)
+    patterns: SpatialPatterns | None = None
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     """Write both files into ``folder``, which exists."""
     controller, pipeline = checkpoint.controller, checkpoint.pipeline
     tensors = {f"controller.{name}": value.contiguous() for name, value in controller.state_dict().items()}
-    tensors["pipeline.mean"] = torch.as_tensor(pipeline.mean)
-    tensors["pipeline.std"] = torch.as_tensor(pipeline.std)
+    if checkpoint.patterns:  # whose rows are scaled, not the pipeline's
+        tensors |= {
+            f"patterns.{name}": torch.tensor(value).contiguous() for name, value in vars(checkpoint.patterns).items()
+        }
+    else:
+        tensors["pipeline.mean"] = torch.as_tensor(pipeline.mean)
+        tensors["pipeline.std"] = torch.as_tensor(pipeline.std)
     description = {
         "format": FORMAT,
         "controller": asdict(controller.config) | {"features": controller.features, "commands": controller.commands},
@@ -73,6 +81,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         CheckpointError: a file is missing or damaged, or of another format.
     """
     cure = "Name the run folder that 'motorctl train' or 'motorctl demo' wrote."
+    if (folder / "network.json").is_file():
+        raise CheckpointError(f"{folder} holds a network of sequences, which no stream feeds.", cure)
     for name in ("controller.json", "controller.safetensors"):
         if not (folder / name).is_file():
             raise CheckpointError(f"There is no {name} in {folder}.", cure)
@@ -88,11 +98,18 @@ def load_checkpoint(folder: Path) -> Checkpoint:
 
 
 def _assemble(data: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Checkpoint:
+    arrays = {name: tensors.pop(name).numpy() for name in list(tensors) if not name.startswith("controller.")}
+    fitted: dict[str, Any] = {
+        name.removeprefix("patterns."): array if array.ndim else array.item()
+        for name, array in arrays.items()
+        if name.startswith("patterns.")
+    }
+    patterns = SpatialPatterns(**fitted) if fitted else None
     pipeline = Pipeline(
         PipelineConfig.from_dict(data["pipeline"]["config"]),
         StreamInfo.from_dict(data["pipeline"]["stream"]),
-        tensors.pop("pipeline.mean").numpy(),
-        tensors.pop("pipeline.std").numpy(),
+        None if patterns else arrays["pipeline.mean"],
+        None if patterns else arrays["pipeline.std"],
     )
     network = dict(data["controller"])
     features, commands = network.pop("features"), network.pop("commands")
@@ -101,6 +118,9 @@ def _assemble(data: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Checkpo
     )
     controller.load_state_dict({name.removeprefix("controller."): value for name, value in tensors.items()})
     controller.eval()
-    if features != len(pipeline.names):
-        raise ValueError(f"the network takes {features} features, the pipeline gives {len(pipeline.names)}")
-    return Checkpoint(controller, pipeline, data["command"], data["environment"], data["cues"], data["history"])
+    given = patterns.filters.shape[1] if patterns else len(pipeline.names)
+    if features != given:
+        raise ValueError(f"the network takes {features} features, the pipeline gives {given}")
+    return Checkpoint(
+        controller, pipeline, data["command"], data["environment"], data["cues"], data["history"], patterns
+    )
