@@ -19,9 +19,10 @@ COMMANDS = {
     ),
     "train classify": (
         "motorctl.training.classify:train_classifier",
-        "train a classifier of movements on cued recordings",
+        "train a classifier of movements on recordings, a table or sequences",
     ),
     "train regress": ("motorctl.training.regress:train_regression", "train on continuous targets from an .npz"),
+    "train forecast": ("motorctl.training.forecast:train_forecast", "train to foretell how movements go on"),
     "headset": ("motorctl.runtime.headset:headset", "stream a recording, a simulated person's EEG or a board over LSL"),
     "streams": ("motorctl.runtime.streams:streams", "list the LSL streams that are visible"),
     "doctor": ("motorctl.runtime.doctor:doctor", "try what a closed loop needs on this machine"),
@@ -57,11 +58,33 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(name: str, words: list[str]) -> None:
-    """Parse the command's configuration from ``words`` and run it."""
+    """Parse the command's configuration from ``words`` and run it.
+
+    Where the command's module has ``PRESETS``, name to configuration, the one that ``--preset`` names, or the first,
+    gives the options and their defaults.
+    """
     import tyro  # here, because the overview is to come at once
 
     command = load(COMMANDS[name][0])
-    command(tyro.cli(get_type_hints(command)["config"], prog=f"motorctl {name}", args=words))
+    presets: dict[str, Any] = getattr(sys.modules[command.__module__], "PRESETS", {})
+    if not presets:
+        command(tyro.cli(get_type_hints(command)["config"], prog=f"motorctl {name}", args=words))
+        return
+    default = presets[chosen_preset(words, presets)]
+    command(tyro.cli(type(default), default=default, prog=f"motorctl {name}", args=words))
+
+
+def chosen_preset(words: list[str], presets: dict[str, Any]) -> str:
+    """The preset that ``--preset NAME`` or ``--preset=NAME`` names, or the first.
+
+    Raises:
+        ConfigurationError: there is no such preset.
+    """
+    flag, given = "--preset", " ".join(words).replace("=", " ").split()
+    chosen = given[given.index(flag) + 1] if flag in given[:-1] else next(iter(presets))
+    if chosen not in presets:
+        raise ConfigurationError(f"There is no preset '{chosen}'.", f"Choose one of {', '.join(presets)}.")
+    return chosen
 
 
 def load(place: str) -> Callable[[Any], None]:

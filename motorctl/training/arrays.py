@@ -39,11 +39,12 @@ class ArrayRecording:
 def read_arrays(path: Path) -> ArrayRecording:
     """Read ``samples (time, channel)``, ``targets (time, output)``, ``rate`` (Hz), and, where they are there, ``trials
     (time,)`` (below 0 between trials), ``channel_names`` and ``target_names`` from an ``.npz``; nothing is unpickled.
+    A value that is NaN or infinite is missing: NaN in samples and targets, and False in the mask of the features.
 
     Raises:
         RecordingError: the file is missing or damaged, lacks an array, or one is of a wrong shape, kind or value.
     """
-    arrays = _load(path)
+    arrays = load_arrays(path)
     if absent := [key for key in ("samples", "targets", "rate") if key not in arrays]:
         found = ", ".join(arrays) or "nothing"
         raise RecordingError(f"'{path}' lacks {', '.join(absent)}; it has {found}.", f"Store {_KEYS}.")
@@ -57,37 +58,63 @@ def read_arrays(path: Path) -> ArrayRecording:
         raise RecordingError(f"'{path}' has the rate {rate.tolist()}.", "Store one number above 0 (Hz).")
     hertz = float(rate.item())
     trial = _trials(path, arrays.get("trials"), len(samples))
-    features = Features(samples, np.arange(len(samples)) / hertz, np.ones(samples.shape, bool))
+    features = Features(samples, np.arange(len(samples)) / hertz, np.isfinite(samples))
     channels = _names(path, "channel_names", arrays, samples.shape[1], "channel")
     outputs = _names(path, "target_names", arrays, targets.shape[1], "output")
     return ArrayRecording(Sequence(features, targets, trial), hertz, channels, outputs)
 
 
-def _load(path: Path) -> dict[str, NDArray[np.generic]]:
+def load_arrays(path: Path, bare: str = "") -> dict[str, NDArray[np.generic]]:
+    """The arrays of an ``.npz`` by name; where ``bare`` names what an ``.npy`` holds, of that too; nothing unpickled.
+
+    Raises:
+        RecordingError: the file is missing, damaged, or holds objects.
+    """
     if not path.is_file():
         raise RecordingError(f"There is no recording '{path}'.", "Check the path.")
-    if not zipfile.is_zipfile(path):
-        raise RecordingError(f"'{path}' is damaged or no .npz file.", "Write it with numpy.savez.")
+    kinds = ".npy or .npz" if bare else ".npz"
+    with path.open("rb") as opened:
+        is_bare = bool(bare) and opened.read(6) == b"\x93NUMPY"
+    if not is_bare and not zipfile.is_zipfile(path):
+        raise RecordingError(f"'{path}' is damaged or no {kinds} file.", "Write it with numpy.save or numpy.savez.")
     try:
+        if is_bare:
+            return {bare: np.load(path, allow_pickle=False)}
         with np.load(path, allow_pickle=False) as file:
             return {key: file[key] for key in file.files}
-    except (ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # a damaged header fails in as many ways as it has fields
         if "allow_pickle" in str(error):
             raise RecordingError(
                 f"'{path}' holds pickled objects, which could run code.", "Store plain arrays of numbers and text."
             ) from error
-        raise RecordingError(f"'{path}' is damaged: {error}.", "Write it again with numpy.savez.") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RecordingError(f"'{path}' is damaged: {reason}.", "Write it again with numpy.") from error
+
+
+def real_numbers(path: Path, name: str, values: NDArray[np.generic]) -> NDArray[np.float32]:
+    """``values`` as float32.
+
+    Raises:
+        RecordingError: they are no real numbers.
+    """
+    if not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values):
+        raise RecordingError(f"{name} in '{path}' are no real numbers but {values.dtype}.", "Store numbers.")
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and counts as missing
+        return values.astype(np.float32)
 
 
 def _table(path: Path, name: str, values: NDArray[np.generic]) -> NDArray[np.float32]:
-    if not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values):
-        raise RecordingError(f"{name} in '{path}' are no real numbers but {values.dtype}.", "Store numbers.")
+    """``(time, column)``, NaN where a value is missing."""
+    table = real_numbers(path, name, values)
     if values.ndim != 2 or 0 in values.shape:
         raise RecordingError(f"{name} in '{path}' have the shape {values.shape}.", f"Store {_KEYS}.")
-    table = values.astype(np.float32)
-    if bad := np.count_nonzero(~np.isfinite(table)):
-        raise RecordingError(f"{name} in '{path}' hold {bad} values that are NaN or infinite.", "Fill or cut them out.")
-    return table
+    known = np.isfinite(table)
+    if not known.any(axis=0).all():
+        empty = int(known.any(axis=0).argmin())
+        raise RecordingError(f"Column {empty} of {name} in '{path}' holds no number.", "Leave it out.")
+    return np.where(known, table, np.nan)
 
 
 def _trials(path: Path, trials: NDArray[np.generic] | None, length: int) -> NDArray[np.int64]:

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save
 from motorctl.agents import ControllerConfig, RecurrentController
 from motorctl.errors import CheckpointError
 from motorctl.signals.pipeline import Pipeline
+from motorctl.training.csp import SpatialPatterns
 
 FORMAT = "motorctl controller 1"
 
@@ -34,6 +35,7 @@ class Checkpoint:
         environment: the id of the environment it was trained for.
         cues: annotation to direction, where it was trained on cues.
         history: how it was trained: configuration, data, losses, scores.
+        patterns: what comes between pipeline and controller, where it learned from common spatial patterns.
     """
 
     controller: RecurrentController
@@ -42,6 +44,7 @@ class Checkpoint:
     environment: str
     cues: Mapping[str, str] = field(default_factory=dict)
     history: Mapping[str, Any] = field(default_factory=dict)
+    patterns: SpatialPatterns | None = None
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
@@ -49,6 +52,10 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     controller, pipeline = checkpoint.controller, checkpoint.pipeline
     tensors = {f"controller.{name}": value.contiguous() for name, value in controller.state_dict().items()}
     tensors |= {f"pipeline.{name}": torch.as_tensor(value) for name, value in pipeline.arrays().items()}
+    if checkpoint.patterns:
+        tensors |= {
+            f"patterns.{name}": torch.tensor(value).contiguous() for name, value in vars(checkpoint.patterns).items()
+        }
     description = {
         "format": FORMAT,
         "controller": asdict(controller.config) | {"features": controller.features, "commands": controller.commands},
@@ -71,6 +78,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         CheckpointError: a file is missing or damaged, or of another format.
     """
     cure = "Name the run folder that 'motorctl train' or 'motorctl demo' wrote."
+    if (folder / "network.json").is_file():
+        raise CheckpointError(f"{folder} holds a network of sequences, which no stream feeds.", cure)
     for name in ("controller.json", "controller.safetensors"):
         if not (folder / name).is_file():
             raise CheckpointError(f"There is no {name} in {folder}.", cure)
@@ -86,9 +95,11 @@ def load_checkpoint(folder: Path) -> Checkpoint:
 
 
 def _assemble(data: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Checkpoint:
-    learned = [name for name in tensors if name.startswith("pipeline.")]
-    arrays = {name.removeprefix("pipeline."): tensors.pop(name).numpy() for name in learned}
-    pipeline = Pipeline.from_dict(data["pipeline"], arrays)
+    learned = [name for name in tensors if not name.startswith("controller.")]
+    arrays = {name: tensors.pop(name).numpy() for name in learned}
+    pipeline = Pipeline.from_dict(data["pipeline"], _under("pipeline", arrays))
+    fitted = {name: array if array.ndim else array.item() for name, array in _under("patterns", arrays).items()}
+    patterns = SpatialPatterns(**fitted) if fitted else None
     network = dict(data["controller"])
     features, commands = network.pop("features"), network.pop("commands")
     controller = RecurrentController(
@@ -96,6 +107,13 @@ def _assemble(data: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Checkpo
     )
     controller.load_state_dict({name.removeprefix("controller."): value for name, value in tensors.items()})
     controller.eval()
-    if features != len(pipeline.names):
-        raise ValueError(f"the network takes {features} features, the pipeline gives {len(pipeline.names)}")
-    return Checkpoint(controller, pipeline, data["command"], data["environment"], data["cues"], data["history"])
+    given = patterns.filters.shape[1] if patterns else len(pipeline.names)
+    if features != given:
+        raise ValueError(f"the network takes {features} features, the pipeline gives {given}")
+    return Checkpoint(
+        controller, pipeline, data["command"], data["environment"], data["cues"], data["history"], patterns
+    )
+
+
+def _under(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix(f"{prefix}."): array for name, array in arrays.items() if name.startswith(f"{prefix}.")}

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from motorctl.agents import RecurrentController
 from motorctl.threads import one_thread
+from motorctl.training.calibration import class_probabilities
 from motorctl.training.imitation import Progress
 from motorctl.training.trials import Trials
 
@@ -63,11 +64,14 @@ def cross_entropy(logits: Tensor, trials: Trials) -> Tensor:
 
 
 @torch.inference_mode()
-def class_probabilities(controller: RecurrentController, trials: Trials) -> Tensor:
-    """``(trial, class)``: the probabilities of every row, averaged over the rows of the trial that count."""
+def class_logits(controller: RecurrentController, trials: Trials) -> Tensor:
+    """``(trial, time, class)``."""
     controller.eval()
     with one_thread():
-        logits, _ = controller(trials.features, controller.initial_state(len(trials)))
-    weight = trials.weight[..., None]
-    mean: Tensor = (logits.softmax(dim=-1) * weight).sum(dim=1) / weight.sum(dim=1)
-    return mean
+        logits: Tensor = controller(trials.features, controller.initial_state(len(trials)))[0]
+    return logits
+
+
+def trial_probabilities(controller: RecurrentController, trials: Trials) -> Tensor:
+    """``(trial, class)``: the probabilities of every row, averaged over the rows of the trial that count."""
+    return class_probabilities(class_logits(controller, trials), trials.weight[..., None])

@@ -1,4 +1,5 @@
-"""``motorctl train classify``: which movement a person makes or imagines, learned from cued recordings."""
+"""``motorctl train classify``: which movement a person makes or imagines, learned from cued recordings; and the presets
+that learn from tables and sets of sequences."""
 
 from __future__ import annotations
 
@@ -7,23 +8,28 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from scipy.stats import binomtest
 
 from motorctl.agents import ControllerConfig, RecurrentController
 from motorctl.errors import ConfigurationError
 from motorctl.runs import check_json_path, open_run_folder, plain, write_json
 from motorctl.signals.pipeline import MOTOR_RHYTHMS, Pipeline, PipelineConfig
+from motorctl.training.calibration import calibration_error, fit_temperature
 from motorctl.training.checkpoint import Checkpoint, save_checkpoint
-from motorctl.training.classes import ClassTraining, class_probabilities, train_classes
+from motorctl.training.classes import ClassTraining, class_logits, train_classes, trial_probabilities
+from motorctl.training.classify_sequences import PRESETS as SEQUENCE_PRESETS
+from motorctl.training.classify_sequences import ClassifySequences, classify_sequences
+from motorctl.training.csp import SpatialPatterns, band_pipeline, fit_patterns
 from motorctl.training.cues import before_held_back
 from motorctl.training.imitation import Progress
 from motorctl.training.progress import progress_bar
 from motorctl.training.recordings import read_alike, scaled
+from motorctl.training.scoring import ClassScore, class_score
 from motorctl.training.sequence import Sequence, hold_back
 from motorctl.training.trials import Trials, class_names, class_sequence, parse_classes, stack_trials
 
@@ -35,7 +41,10 @@ class Classifier:
     window: tuple[float, float] = (0.5, 4.0)
     """Which stretch of a trial is used, from and to how long after its cue (s); a trial ends with its annotation."""
     pipeline: PipelineConfig = replace(MOTOR_RHYTHMS, rate=8.0)
-    """From EEG to features."""
+    """From EEG to features; of its options, csp takes only the rate and the power window."""
+    front_end: Literal["rhythms", "csp"] = "rhythms"
+    """What the features are: those of the pipeline, or the power of common spatial patterns learned from the trials
+    (Ramoser et al. 2000; needs scikit-learn)."""
     controller: ControllerConfig = field(default_factory=lambda: ControllerConfig(widths=(16,), dropout=0.5))
     """The recurrent network."""
     training: ClassTraining = field(default_factory=ClassTraining)
@@ -46,6 +55,8 @@ class Classifier:
 class ClassifyRecordings(Classifier):
     """Train a recurrent network on cued recordings to tell the movements apart, and test it beside chance."""
 
+    preset: str = "recordings"
+    """System to start from: recordings, eeg-table, gated-sequences or long-sequences; the options below are its."""
     recordings: tuple[Path, ...] = ()
     """EDF+ files to train on."""
     cues: tuple[str, ...] = ()
@@ -64,34 +75,29 @@ class ClassifyRecordings(Classifier):
     """How often it is trained again with the trials' labels permuted, to see what chance gives; 0 for never."""
 
 
-class ClassScore(NamedTuple):
-    """How many trials were recognised.
+PRESETS: dict[str, ClassifyRecordings | ClassifySequences] = {"recordings": ClassifyRecordings()} | SEQUENCE_PRESETS
+"""What --preset names: the command's options with their defaults."""
 
-    Args:
-        accuracy: share of the trials, 0 to 1.
-        interval: its 95 % interval (Wilson 1927, J. Am. Stat. Assoc. 22:209-212).
-        trials: how many.
-        correct: how many were recognised.
-        labels: class of each trial.
-        predicted: the class that was taken for it.
-    """
-
-    accuracy: float
-    interval: tuple[float, float]
-    trials: int
-    correct: int
-    labels: list[str]
-    predicted: list[str]
+FOLDS = 5
+"""Parts of the trials to train on; each is held back once, to calibrate probabilities on."""
 
 
-def train_classifier(config: ClassifyRecordings) -> None:
-    """Run the command: train, test, train again on permuted labels, store, print.
+def train_classifier(config: ClassifyRecordings | ClassifySequences) -> None:
+    """Run the command.
 
     Raises:
         RecordingError: a file is missing, damaged, or lacks a cue.
         StreamError: the recordings differ in channels or rate.
         ConfigurationError: an option has a value that cannot be used.
     """
+    if isinstance(config, ClassifySequences):
+        classify_sequences(config)
+    else:
+        classify_recordings(config)
+
+
+def classify_recordings(config: ClassifyRecordings) -> None:
+    """Train, calibrate, test, train again on permuted labels, store, print."""
     started = time.perf_counter()
     console = Console()
     check_json_path(config.json)
@@ -99,9 +105,10 @@ def train_classifier(config: ClassifyRecordings) -> None:
     check_options(config)
     held_back = 0.0 if config.test else config.hold_back
     sequences, pipeline = read_sequences(config.recordings, config.test, cues, config, held_back)
-    learned, tested = split(sequences, len(config.recordings), config.hold_back, pipeline.memory)
-    fitted = pipeline.fit([s.features for s in learned])
-    train, test = (stack_trials([scaled(s, fitted) for s in part]) for part in (learned, tested))
+    gap = pipeline.memory + (config.pipeline.power_window if config.front_end == "csp" else 0)
+    learned, tested = split(sequences, len(config.recordings), config.hold_back, gap)
+    prepared = prepare(learned, pipeline, config)
+    train, test = (stack_trials([prepared.apply(s) for s in part]) for part in (learned, tested))
     if len(set(train.labels.tolist())) < 2:
         raise ConfigurationError("All trials to train on are of one class.", "Record more, or hold fewer back.")
     folder = open_run_folder(config.out, "train classify", config)
@@ -109,24 +116,34 @@ def train_classifier(config: ClassifyRecordings) -> None:
     names = class_names(cues)
     with progress_bar(console, "training", config.training.epochs) as progress:
         controller, losses = fit(train, len(names), config, config.seed, progress)
+    before = calibration_error(trial_probabilities(controller, test), test.labels)
+    temperature, calibrated_on = held_out_temperature(learned, pipeline, len(names), config)
+    controller.scale /= temperature  # the logits' unit: probabilities change, what is preferred does not
     results: dict[str, Any] = {"test": score(controller, test, names)._asdict()}
+    results["test"] |= {
+        "calibration_error_before": before,
+        "calibration_error": calibration_error(trial_probabilities(controller, test), test.labels),
+    }
     with progress_bar(console, "training on permuted labels", config.permutations) as progress:
         results["test"]["permuted_accuracy"] = permuted_accuracy(
             train, test, names, config, config.seed, config.permutations, progress
         )
     results |= {"train": {"trials": len(train), "accuracy": score(controller, train, names).accuracy}}
-    results |= {"classes": names, "pipeline_delay_ms": 1e3 * fitted.delay, "bad_channels": fitted.bads}
+    results |= {"temperature": temperature, "calibrated_on": calibrated_on, "front_end": config.front_end}
+    results |= {"classes": names, "pipeline_delay_ms": 1e3 * prepared.delay, "bad_channels": prepared.pipeline.bads}
     results |= {"seed": config.seed, "seconds": time.perf_counter() - started}
 
     data = {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in config.recordings}
     history = plain(
         {"config": asdict(config), "data": data, "loss": losses, "classes": names, "window": config.window} | results
     )
-    save_checkpoint(Checkpoint(controller, fitted, "class", "", cues, history), folder)
+    save_checkpoint(
+        Checkpoint(controller, prepared.pipeline, "class", "", cues, history, patterns=prepared.patterns), folder
+    )
     for path in filter(None, (folder / "summary.json", config.json)):
         write_json(path, results)
     console.print(score_table(results["test"], names))
-    console.print(f"Controller and summary.json are in {folder}; pipeline delay {1e3 * fitted.delay:.0f} ms.")
+    console.print(f"Controller and summary.json are in {folder}; pipeline delay {1e3 * prepared.delay:.0f} ms.")
 
 
 def check_options(config: ClassifyRecordings) -> None:
@@ -150,13 +167,79 @@ def check_options(config: ClassifyRecordings) -> None:
 def read_sequences(
     train: Iterable[Path], test: Iterable[Path], cues: dict[str, str], config: Classifier, held_back: float = 0.0
 ) -> tuple[list[Sequence], Pipeline]:
-    """Each recording's features with the class of its trials, and the pipeline that gave them: calibrated on those to
+    """What the pipeline gives of each recording, with the class of its trials, and the pipeline: calibrated on those to
     train on, less the share of their trials that is held back, and not yet fitted."""
     learned = list(train)
     recordings = read_alike([*learned, *test])
     seen = [before_held_back(recording, cues, held_back) for recording in recordings[: len(learned)]]
-    pipeline = Pipeline(config.pipeline, recordings[0].info).calibrate(seen)
+    info = recordings[0].info
+    pipeline = Pipeline(band_pipeline(info) if config.front_end == "csp" else config.pipeline, info).calibrate(seen)
     return [class_sequence(recording, cues, pipeline, config.window) for recording in recordings], pipeline
+
+
+class Prepared(NamedTuple):
+    """What stands between recordings and the network, fitted.
+
+    Args:
+        pipeline: from EEG to features; for common spatial patterns to band-passed channels, unscaled.
+        patterns: from these to features, or None.
+    """
+
+    pipeline: Pipeline
+    patterns: SpatialPatterns | None = None
+
+    @property
+    def delay(self) -> float:
+        """Group delay of all of it (s)."""
+        return self.pipeline.delay + (self.patterns.window / 2 if self.patterns else 0)
+
+    def apply(self, sequence: Sequence) -> Sequence:
+        """What the network reads of a sequence that the unfitted pipeline gave."""
+        return self.patterns.apply(sequence) if self.patterns else scaled(sequence, self.pipeline)
+
+
+def prepare(learned: list[Sequence], pipeline: Pipeline, config: Classifier) -> Prepared:
+    """Fit scaling, or spatial patterns, to sequences that the unfitted pipeline gave."""
+    if config.front_end == "rhythms":
+        return Prepared(pipeline.fit([s.features for s in learned]))
+    rate, window = config.pipeline.rate, config.pipeline.power_window
+    return Prepared(pipeline, fit_patterns(learned, pipeline.info.rate, rate, window))
+
+
+def held_out_temperature(
+    learned: list[Sequence], pipeline: Pipeline, classes: int, config: ClassifyRecordings
+) -> tuple[float, int]:
+    """The temperature that fits trials which networks did not learn from, and the number of these trials.
+
+    Trials are held back in turn, in parts that follow each other in time, and all that is fitted is fitted anew: one
+    temperature for all parts, as the network that is stored learns from all trials. 1 where no part can be held back.
+    """
+    places = [(i, number) for i, s in enumerate(learned) for number in np.unique(s.trial[s.trial >= 0]).tolist()]
+    logits, weights, labels = [], [], []
+    for fold in np.array_split(np.arange(len(places)), min(FOLDS, len(places))):
+        held = {places[i] for i in fold.tolist()}
+        kept = [only(s, [n for n in s.trial.tolist() if (i, n) not in held]) for i, s in enumerate(learned)]
+        asked = [only(s, [n for n in s.trial.tolist() if (i, n) in held]) for i, s in enumerate(learned)]
+        if len({s.targets[row].argmax() for s in kept for row in np.flatnonzero(s.trial >= 0)}) < classes:
+            continue
+        prepared = prepare(kept, pipeline, config)
+        controller, _ = fit(stack_trials([prepared.apply(s) for s in kept]), classes, config, config.seed)
+        trials = stack_trials([prepared.apply(s) for s in asked])
+        logits += list(class_logits(controller, trials))
+        weights += list(trials.weight[..., None])
+        labels.append(trials.labels)
+    if not labels:
+        return 1.0, 0
+    side_by_side = torch.nn.utils.rnn.pad_sequence
+    temperature = fit_temperature(
+        side_by_side(logits, batch_first=True), side_by_side(weights, batch_first=True), torch.cat(labels)
+    )
+    return temperature, sum(map(len, labels))
+
+
+def only(sequence: Sequence, trials: list[int]) -> Sequence:
+    """The sequence with these trials alone; the rows of others belong to none."""
+    return replace(sequence, trial=np.where(np.isin(sequence.trial, trials), sequence.trial, -1))
 
 
 def split(sequences: list[Sequence], train: int, share: float, gap: float) -> tuple[list[Sequence], list[Sequence]]:
@@ -178,11 +261,7 @@ def fit(
 
 def score(controller: RecurrentController, trials: Trials, names: tuple[str, ...]) -> ClassScore:
     """How many of ``trials`` the controller recognises, by the most probable class."""
-    predicted = class_probabilities(controller, trials).argmax(dim=1)
-    correct = int((predicted == trials.labels).sum())
-    low, high = binomtest(correct, len(trials)).proportion_ci(method="wilson")
-    labels, taken = ([names[i] for i in numbers.tolist()] for numbers in (trials.labels, predicted))
-    return ClassScore(correct / len(trials), (float(low), float(high)), len(trials), correct, labels, taken)
+    return class_score(trial_probabilities(controller, trials), trials.labels, names)
 
 
 def permuted_accuracy(
@@ -215,5 +294,7 @@ def score_table(test: dict[str, Any], names: tuple[str, ...]) -> Table:
     table.add_section()
     table.add_row("all", f"{test['correct']} of {test['trials']}: {100 * test['accuracy']:.0f} %")
     table.add_row("95 % interval", f"{100 * low:.0f}-{100 * high:.0f} %")
+    errors = test["calibration_error_before"], test["calibration_error"]
+    table.add_row("calibration error", f"{errors[0]:.2f}, calibrated {errors[1]:.2f}")
     table.add_row("labels permuted", f"{100 * test['permuted_accuracy']:.0f} %")
     return table

@@ -52,8 +52,7 @@ def train(
     Raises:
         ConfigurationError: a number in ``config`` is not above 0.
     """
-    for name in ("epochs", "learning_rate", "lane", "horizon", "clip"):
-        check_positive(name, getattr(config, name))
+    check_imitation(config)
     horizon = max(1, round(config.horizon * rate))
     longest = max(len(s) for s in sequences)
     lanes = stack_lanes(sequences, min(max(1, round(config.lane * rate)), longest))
@@ -68,6 +67,16 @@ def train(
             progress(epoch, losses[-1])
     controller.eval()
     return losses
+
+
+def check_imitation(config: ImitationConfig) -> None:
+    """Say what no training could use.
+
+    Raises:
+        ConfigurationError: a number in ``config`` is not above 0.
+    """
+    for name in ("epochs", "learning_rate", "lane", "horizon", "clip"):
+        check_positive(name, getattr(config, name))
 
 
 def train_epoch(

@@ -1,40 +1,47 @@
-"""``motorctl train regress``: continuous targets from recordings stored as arrays, beside a Wiener filter."""
+"""``motorctl train regress``: continuous targets from recordings stored as arrays, beside a Wiener filter; and the
+preset that learns from a set of sequences."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import torch
 import tyro
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from motorctl.agents import ControllerConfig, RecurrentController
+from motorctl.agents import ControllerConfig
 from motorctl.errors import ConfigurationError
-from motorctl.evaluation.metrics import pearson_r
-from motorctl.runs import check_json_path, open_run_folder, write_json
-from motorctl.training.arrays import read_arrays
-from motorctl.training.imitation import ImitationConfig, Progress, decode, train
+from motorctl.runs import check_json_path, open_run_folder, plain, write_json
+from motorctl.training.arrays import ArrayRecording, read_arrays
+from motorctl.training.examples import side_by_side
+from motorctl.training.fitting import SequenceTraining, fit, row_losses
+from motorctl.training.generated import brain_recording
+from motorctl.training.imitation import ImitationConfig, Progress, check_imitation
+from motorctl.training.networks import NetworkConfig, StoredNetwork, ask, make_network, save_network
 from motorctl.training.progress import progress_bar
+from motorctl.training.regress_sequences import PRESET as SEQUENCE_REGRESSION
+from motorctl.training.regress_sequences import RegressSequences, regress_sequences
+from motorctl.training.scaling import fit_scaling
+from motorctl.training.scoring import value_scores
 from motorctl.training.sequence import Sequence, hold_back
 from motorctl.training.wiener import wiener_filter
-
-LIMIT = 8.0
-"""Standardised samples are clipped here, in standard deviations."""
 
 
 @dataclass(frozen=True)
 class RegressArrays:
     """Train a recurrent network to give continuous targets, and compare it with a Wiener filter of 10 lags."""
 
-    data: Annotated[Path, tyro.conf.Positional]
+    preset: str = "recording"
+    """System to start from: recording or sequence-regression; the options below are its."""
+    data: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="PATH")] = None
     """An .npz with samples (time, channel), targets (time, output) and rate (Hz); optionally trials (time,),
-    channel_names and target_names."""
+    channel_names and target_names. NaN is a missing value. By default one is made from the seed: EEG of a simulated
+    person, and the hand velocity that was intended."""
     out: Path | None = None
     """Run folder to write; by default a new one under runs/."""
     json: Path | None = None
@@ -51,13 +58,28 @@ class RegressArrays:
     """How it is trained."""
 
 
-def train_regression(config: RegressArrays) -> None:
-    """Run the command: train, test, compare, store, print.
+PRESETS: dict[str, RegressArrays | RegressSequences] = {
+    "recording": RegressArrays(),
+    "sequence-regression": SEQUENCE_REGRESSION,
+}
+"""What --preset names: the command's options with their defaults."""
+
+
+def train_regression(config: RegressArrays | RegressSequences) -> None:
+    """Run the command.
 
     Raises:
         RecordingError: the file is missing, damaged, or does not hold what is needed.
         ConfigurationError: an option has a value that cannot be used.
     """
+    if isinstance(config, RegressSequences):
+        regress_sequences(config)
+    else:
+        regress_recording(config)
+
+
+def regress_recording(config: RegressArrays) -> None:
+    """Train on the earlier part of a recording, test on the later one, compare, store, print."""
     started = time.perf_counter()
     console = Console()
     check_json_path(config.json)
@@ -65,63 +87,91 @@ def train_regression(config: RegressArrays) -> None:
         raise ConfigurationError(f"hold-back is {config.hold_back:g}.", "Choose a share above 0 and below 1.")
     if config.controller.bidirectional:
         raise ConfigurationError("A network that reads both ways is not causal.", "Leave out bidirectional.")
-    recording = read_arrays(config.data)
-    earlier, later = hold_back(recording.sequence, config.hold_back, gap=0.0)
-    if len(earlier) < 2:
-        raise ConfigurationError("Too little is left to train on.", "Choose a smaller --hold-back.")
+    check_imitation(config.training)
+    recording = read_arrays(config.data) if config.data else None
+    earlier, later = halves(recording, config) if recording else (None, None)
     folder = open_run_folder(config.out, "train regress", config)
+    if recording is None:
+        console.print(f"No file is given: a recording is made from seed {config.seed}.")
+        recording = read_arrays(brain_recording(folder / "data.npz", config.seed))
+        earlier, later = halves(recording, config)
+    assert earlier and later
 
-    kept, held = standardised(earlier, earlier), standardised(later, earlier)
     with progress_bar(console, "training", config.training.epochs) as progress:
-        controller, losses = fit(kept, config, recording.rate, progress)
-    decoded: dict[str, NDArray[np.floating]] = {
-        "test": decode(controller, held.features.values),
-        "wiener": wiener_filter(kept.features.values, kept.targets, held.features.values),
+        network, losses = learn(earlier, recording, config, progress)
+    assert network.outputs
+    read, asked = (network.inputs.apply(part.features.values) for part in (earlier, later))
+    given = {
+        "test": ask(network.network, asked.values[None])[0].numpy(),
+        "wiener": wiener_filter(
+            read.values.numpy(), network.outputs.standardise(earlier.targets), asked.values.numpy()
+        ),
     }
-    results: dict[str, Any] = {name: scores(values, held.targets) for name, values in decoded.items()}
-    results["test"] |= {"rows": len(held), "trials": len(set(held.trial.tolist()) - {-1})}
-    results |= {"targets": recording.target_names, "train": {"rows": len(kept), "loss": losses[-1]}}
-    results |= {"seed": config.seed, "seconds": time.perf_counter() - started}
+    decoded: dict[str, Any] = {name: network.outputs.invert(values) for name, values in given.items()}
+    results: dict[str, Any] = {name: value_scores(values, later.targets) for name, values in decoded.items()}
+    results["test"] |= {"rows": len(later), "trials": len(set(later.trial.tolist()) - {-1})}
+    results |= {"targets": recording.target_names, "train": {"rows": len(earlier), "loss": losses[-1]}}
+    held = [read, asked]
+    results["missing"] = float(1 - np.concatenate([part.measured for part in held]).mean())
+    results |= {"gated": sum(part.gated for part in held), "seed": config.seed}
+    results["seconds"] = time.perf_counter() - started
 
-    unit, zero = earlier.targets.std(axis=0), earlier.targets.mean(axis=0)
-    decoded_units = {name: values * unit + zero for name, values in decoded.items()}
-    np.savez(folder / "predictions.npz", times=later.features.times, targets=later.targets, **decoded_units)
+    save_network(replace(network, history=plain({"config": asdict(config), "losses": losses} | results)), folder)
+    np.savez(folder / "predictions.npz", times=later.features.times, targets=later.targets, **decoded)
     for path in filter(None, (folder / "summary.json", config.json)):
         write_json(path, results)
     console.print(score_table(results))
-    console.print(f"summary.json and predictions.npz are in {folder}.")
+    console.print(f"The network, summary.json and predictions.npz are in {folder}.")
 
 
-def standardised(sequence: Sequence, fitted_on: Sequence) -> Sequence:
-    """Samples and targets of mean 0 and standard deviation 1 in ``fitted_on``; what never varies there becomes 0."""
-    values = standard(sequence.features.values, fitted_on.features.values).clip(-LIMIT, LIMIT)
-    targets = standard(sequence.targets, fitted_on.targets)
-    return Sequence(sequence.features._replace(values=values), targets, sequence.trial)
+def halves(recording: ArrayRecording, config: RegressArrays) -> tuple[Sequence, Sequence]:
+    """What to train and what to test on.
+
+    Raises:
+        ConfigurationError: too little is left to train on.
+    """
+    earlier, later = hold_back(recording.sequence, config.hold_back, gap=0.0)
+    known = np.isfinite(earlier.targets).sum(axis=0)
+    if known.min() < 2:
+        raise ConfigurationError("Too little is left to train on.", "Choose a smaller --hold-back.")
+    return earlier, later
 
 
-def standard(values: NDArray[np.float32], fitted_on: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``(time, column)`` in standard deviations from the mean of ``fitted_on``."""
-    mean, std = fitted_on.mean(axis=0, dtype=float), fitted_on.std(axis=0, dtype=float)
-    varies = std > 1e-6 * np.abs(mean) + 1e-12
-    return np.where(varies, (values - mean) / np.where(varies, std, 1.0), 0.0).astype(np.float32)
+def learn(
+    sequence: Sequence,
+    recording: ArrayRecording,
+    config: RegressArrays,
+    progress: Progress = lambda epoch, loss: None,
+) -> tuple[StoredNetwork, list[float]]:
+    """A network trained on the stretch, its state carried on, and its losses.
 
-
-def fit(
-    sequence: Sequence, config: RegressArrays, rate: float, progress: Progress = lambda epoch, loss: None
-) -> tuple[RecurrentController, list[float]]:
-    """A controller trained on the stretch, its state carried on, and its losses."""
+    A missing or gated sample is held, and a row without any that was measured is not learned from, nor is a missing
+    target.
+    """
     torch.manual_seed(config.seed)
-    features, outputs = sequence.features.values.shape[1], sequence.targets.shape[1]
-    controller = RecurrentController(config.controller, features, outputs)
-    return controller, train(controller, [sequence], config.training, rate, progress)
+    channels, training = sequence.features.values.shape[1], config.training
+    described = NetworkConfig(config.controller, channels, "value", outputs=recording.target_names, asked="every")
+    network = make_network(described)
+    inputs, outputs = fit_scaling(sequence.features.values), fit_scaling(sequence.targets)
+    read, targets = inputs.apply(sequence.features.values), outputs.standardise(sequence.targets)
+    targets = np.where(read.measured.any(axis=1, keepdims=True), targets, np.nan)
 
-
-def scores(decoded: NDArray[np.floating], targets: NDArray[np.floating]) -> dict[str, list[float]]:
-    """Coefficient of determination and Pearson's correlation of each output; NaN where the target never changes."""
-    missed = np.square(decoded - targets).sum(axis=0, dtype=float)
-    spread = np.square(targets - targets.mean(axis=0)).sum(axis=0, dtype=float)
-    r2 = np.where(spread > 0, 1 - missed / np.where(spread > 0, spread, 1), np.nan)
-    return {"r2": r2.tolist(), "pearson_r": pearson_r(decoded, targets).tolist()}
+    lane = min(max(1, round(training.lane * recording.rate)), len(sequence))
+    starts = range(0, len(sequence), lane)
+    values = torch.nn.utils.rnn.pad_sequence([read.values[start : start + lane] for start in starts], batch_first=True)
+    wanted = torch.from_numpy(side_by_side([targets[start : start + lane] for start in starts])[0])
+    horizon = max(1, round(training.horizon * recording.rate))
+    losses = fit(
+        network,
+        len(values),
+        row_losses(network, values, wanted, wanted.isfinite().float(), horizon),
+        SequenceTraining(
+            training.epochs, len(values), training.learning_rate, training.weight_decay, clip=training.clip
+        ),
+        progress,
+        anneal=True,
+    )
+    return StoredNetwork(described, network, inputs, outputs), losses
 
 
 def score_table(results: dict[str, Any]) -> Table:

@@ -22,17 +22,28 @@ def wiener_filter(
 
     Args:
         train: ``(time, channel)``.
-        targets: ``(time, output)``, one for each row of ``train``.
+        targets: ``(time, output)``, one for each row of ``train``; a row without one, NaN, does not count.
         test: ``(time, channel)``.
         lags: rows that a decoded row rests on.
     """
-    rows, cut = lagged(train, lags), max(1, len(train) * 4 // 5)
+    rows, asked = lagged(train, lags), lagged(test, lags)
+    return np.column_stack(
+        [
+            _filter(rows[known], column[known], asked)
+            for column, known in zip(targets.T, np.isfinite(targets).T, strict=True)
+        ]
+    )
+
+
+def _filter(rows: Array, targets: NDArray[np.floating], asked: Array) -> Array:
+    """One output of ``asked (time, input)``, ``(time,)``."""
+    wanted, cut = targets[:, None], max(1, len(targets) * 4 // 5)
 
     def error(ridge: float) -> float:
-        missed = apply(solve(rows[:cut], targets[:cut], ridge), rows[cut:]) - targets[cut:]
+        missed = apply(solve(rows[:cut], wanted[:cut], ridge), rows[cut:]) - wanted[cut:]
         return float(np.square(missed).mean()) if len(missed) else 0.0
 
-    return apply(solve(rows, targets, min(RIDGES, key=error)), lagged(test, lags))
+    return apply(solve(rows, wanted, min(RIDGES, key=error)), asked)[:, 0]
 
 
 def lagged(values: NDArray[np.floating], lags: int) -> Array:

@@ -24,8 +24,7 @@ from scipy.stats import binomtest
 
 from motorctl.errors import RecordingError
 from motorctl.runs import check_json_path, write_json
-from motorctl.training.classify import Classifier, fit, permuted_accuracy, read_sequences, score
-from motorctl.training.recordings import scaled
+from motorctl.training.classify import Classifier, fit, permuted_accuracy, prepare, read_sequences, score
 from motorctl.training.trials import stack_trials
 
 PROBLEMS = {
@@ -100,8 +99,8 @@ def measure(fold: Fold, config: Benchmark) -> dict[str, Any]:
     """A fold from every seed: the accuracies, the mean accuracy with permuted labels, and how many trials there are."""
     learned_from, tested_on = [path(config.data, run) for run in fold.train], [path(config.data, fold.test)]
     sequences, pipeline = read_sequences(learned_from, tested_on, CUES, config.classifier)
-    fitted = pipeline.fit([s.features for s in sequences[:-1]])
-    *learned, unseen = [scaled(s, fitted) for s in sequences]
+    prepared = prepare(sequences[:-1], pipeline, config.classifier)
+    *learned, unseen = [prepared.apply(s) for s in sequences]
     train, test = stack_trials(learned), stack_trials([unseen])
     accuracy, permuted = [], []
     for seed in range(config.seeds):

@@ -20,7 +20,7 @@ from motorctl.cli import main
 from motorctl.errors import ConfigurationError
 from motorctl.signals.pipeline import Features
 from motorctl.training.checkpoint import load_checkpoint
-from motorctl.training.classes import ClassTraining, class_probabilities, cross_entropy, train_classes
+from motorctl.training.classes import ClassTraining, cross_entropy, train_classes, trial_probabilities
 from motorctl.training.classify import Classifier, fit, permuted_accuracy, score
 from motorctl.training.sequence import Sequence
 from motorctl.training.trials import Trials, parse_classes, stack_trials
@@ -50,7 +50,7 @@ def test_padding_and_masked_rows_are_neither_learned_from_nor_asked() -> None:
     def outcome(train: Trials) -> tuple[list[float], torch.Tensor]:
         torch.manual_seed(0)
         controller = RecurrentController(ControllerConfig(widths=(4,)), 2, 2)
-        return train_classes(controller, train, ClassTraining(epochs=5)), class_probabilities(controller, train)
+        return train_classes(controller, train, ClassTraining(epochs=5)), trial_probabilities(controller, train)
 
     clean = trials(0)
     dirty = Trials(torch.where(clean.weight[..., None] > 0, clean.features, 50.0), clean.weight, clean.labels)

@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 from motorctl.cli import main
 from motorctl.errors import RecordingError
 from motorctl.training.arrays import read_arrays
-from motorctl.training.regress import scores, standardised
+from motorctl.training.examples import Examples
+from motorctl.training.networks import load_network
+from motorctl.training.scaling import fit_scaling
+from motorctl.training.scoring import value_scores
 from motorctl.training.sequence import hold_back
 from motorctl.training.wiener import lagged, wiener_filter
 
@@ -58,7 +61,7 @@ def test_the_wiener_filter_finds_a_linear_map_with_lags() -> None:
     targets = (lagged(values, 4) @ rng.standard_normal((12, 2))) + 5
     decoded = wiener_filter(values[:600], targets[:600], values[600:], lags=4)
     np.testing.assert_allclose(decoded[3:], targets[603:], atol=0.01)
-    assert scores(decoded[3:], targets[603:])["r2"] == pytest.approx([1, 1], abs=1e-4)
+    assert value_scores(decoded[3:], targets[603:])["r2"] == pytest.approx([1, 1], abs=1e-4)
 
 
 @given(length=st.integers(1, 20), lags=st.integers(1, 6))
@@ -72,9 +75,9 @@ def test_lagged_rows_hold_the_past_newest_first(length: int, lags: int) -> None:
 
 def test_r2_is_0_for_the_mean_1_for_the_truth_and_unknown_for_what_never_changes() -> None:
     target = np.array([[1.0, 7.0], [2.0, 7.0], [3.0, 7.0]])
-    assert scores(target, target)["r2"][0] == 1
-    assert scores(np.full((3, 2), 2.0), target)["r2"][0] == 0
-    assert np.isnan(scores(target, target)["r2"][1])
+    assert value_scores(target, target)["r2"][0] == 1
+    assert value_scores(np.full((3, 2), 2.0), target)["r2"][0] == 0
+    assert np.isnan(value_scores(target, target)["r2"][1])
 
 
 @given(trials=st.lists(st.tuples(st.integers(-1, 3), st.integers(1, 5)), min_size=1, max_size=12))
@@ -98,25 +101,64 @@ def test_time_is_split_on_a_boundary_of_trials(tmp_path_factory: Any, trials: li
 def test_inputs_are_scaled_by_what_is_trained_on_alone(tmp_path: Path) -> None:
     arrays = gated(1000)
     arrays["samples"][:, 3] = 4.0
-    arrays["samples"][800:] *= 100
+    arrays["samples"][800:] *= 1.5
     earlier, later = hold_back(read_arrays(save(tmp_path / "d.npz", **arrays)).sequence, 0.2, gap=0.0)
-    kept = standardised(earlier, earlier)
-    np.testing.assert_allclose(kept.features.values[:, 0].std(), 1, rtol=1e-3)
-    assert not kept.features.values[:, 3].any()
-    assert np.abs(standardised(later, earlier).features.values[:, 0]).max() == 8
+    scaling = fit_scaling(earlier.features.values)
+    kept, asked = (scaling.apply(part.features.values).values.numpy() for part in (earlier, later))
+    np.testing.assert_allclose(kept[:, 0].std(), 1, rtol=1e-3)
+    assert not kept[:, 3].any()
+    assert asked[:, 0].std() == pytest.approx(1.5, rel=0.1)
+
+
+def test_missing_samples_and_targets_and_outliers_do_not_spoil_what_is_learned(tmp_path: Path) -> None:
+    """Electrodes that sit at 500 and sometimes give nothing or a million; a sum that is not always known."""
+    rng = np.random.default_rng(0)
+    truth = np.cumsum(rng.standard_normal((3000, 2)), axis=0) * 0.1
+    truth -= 0.1 * np.cumsum(truth, axis=0) / np.arange(1, 3001)[:, None]
+    clean = 500 + truth
+    samples, targets = clean.copy(), truth.sum(axis=1, keepdims=True)
+    lost, struck = rng.random(samples.shape) < 0.1, rng.random(samples.shape) < 0.02
+    samples[lost], samples[struck] = np.nan, 1e6
+    wanted = np.where(rng.random(targets.shape) < 0.3, np.nan, targets)
+
+    def r2(name: str, samples: Any, targets: Any) -> float:
+        data, file = save(tmp_path / f"{name}.npz", samples=samples, targets=targets, rate=20.0), tmp_path / "f.json"
+        network = ["--controller.widths", "16", "--training.epochs", "30", "--controller.dropout", "0"]
+        assert main(["train", "regress", str(data), *network, "--out", str(tmp_path / name), "--json", str(file)]) == 0
+        results = json.loads(file.read_text())
+        if name == "spoiled":
+            assert results["gated"] == int((struck & np.isfinite(samples)).sum())
+            assert results["missing"] == pytest.approx((lost | struck).mean(), abs=1e-6)
+        return float(results["test"]["r2"][0])
+
+    masked = r2("spoiled", samples, wanted)
+    naive = r2("naive", np.nan_to_num(samples.clip(max=1e5)), np.nan_to_num(wanted))  # filled up with zeros
+    assert masked > 0.8 > 0.5 > naive
+
+
+def test_a_stored_network_says_what_it_said(tmp_path: Path) -> None:
+    arrays = gated(600)
+    options = ["--controller.widths", "8", "--training.epochs", "2", "--out", str(tmp_path / "run")]
+    assert main(["train", "regress", str(save(tmp_path / "d.npz", **arrays)), *options]) == 0
+    stored = load_network(tmp_path / "run")
+    assert stored.config.outputs == ("output 0", "output 1") and stored.outputs is not None
+    later = arrays["samples"][None, 480:].astype(np.float32)
+    said = stored.predict(Examples(later, np.array([120])))["values"][0]
+    with np.load(tmp_path / "run" / "predictions.npz") as predictions:
+        np.testing.assert_allclose(said, predictions["test"], rtol=1e-4, atol=1e-5)
 
 
 def test_what_is_wrong_with_a_file_is_said_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good = gated(100)
     nan = good["samples"].copy()
-    nan[3, 1] = np.nan
+    nan[:, 1] = np.nan
     (tmp_path / "text.npz").write_text("no zip")
     cases = {
         "lacks targets, rate": {"samples": good["samples"]},
         "shape (400,)": good | {"samples": good["samples"].ravel()},
         "100 samples but 50 targets": good | {"targets": good["targets"][:50]},
         "pickled objects": good | {"samples": np.array([[{}]], object)},
-        "1 values that are NaN": good | {"samples": nan},
+        "Column 1 of samples": good | {"samples": nan},
         "no real numbers": good | {"targets": good["targets"].astype(str)},
         "the rate": good | {"rate": [1.0, 2.0]},
         "the rate -1": good | {"rate": -1},
