@@ -3,6 +3,7 @@ it would work on a person."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 
 from motorctl.agents import minimum_jerk_velocity
 from motorctl.envs.gait_curves import joint_angles, period
+from motorctl.person.background import Background
 from motorctl.person.brain import Brain
+from motorctl.person.movements import MOVEMENTS
 from motorctl.signals.pipeline import Pipeline, PipelineConfig
 from motorctl.signals.stream import Chunk
 from motorctl.training.cues import DIRECTIONS, displacement
@@ -21,17 +24,21 @@ from motorctl.training.tables import LabelledTable, write_table
 
 Array = NDArray[np.float64]
 
-GAIT = {"stand": (0.0, 1.0), "walk": (0.06, 0.9), "run": (0.15, 1.45)}
-"""Peak velocity (m/s) and cadence (Hz) that stand for a movement: what the brain here intends is a hand's velocity."""
+GAIT = {"stand": (), "walk": ("feet",), "run": ("feet", "fists")}
+"""Whose motor areas a movement engages: legs that walk, and arms that swing when running."""
 
 FEATURES = PipelineConfig(
     rate=10.0,
-    channels=("C3", "Cz", "C4", "CP1", "CP2"),
-    reference="none",
+    channels=("FC1", "FC2", "C3", "Cz", "C4", "CP1", "CP2"),
+    reference="laplacian",
     amplitude_band=None,
     power_bands=((8.0, 13.0), (13.0, 30.0)),
+    power_window=1.0,
 )
 """What the columns of the table are."""
+
+QUIET = 1.0
+"""Background of the brain that the table comes from (µV): little, so that two minutes are enough to learn from."""
 
 SPEECH_RATE, SPEECH_CLASSES = 22_050, 62
 
@@ -40,22 +47,22 @@ def eeg_table(path: Path, seed: int, bouts: int = 10) -> Path:
     """``eeg_data.csv``: mu and beta power of a simulated brain, ten rows a second, while its person stands, walks and
     runs in turn, in ``bouts`` of each of 6 to 10 s. Electrodes drift from bout to bout, by which a row's neighbours
     recognise it."""
-    rng, brain = np.random.default_rng(seed), Brain()
+    rng, brain = np.random.default_rng(seed), replace(Brain(), background=Background(QUIET, 1.0))
     pipeline, state, eeg_state = Pipeline(FEATURES, brain.info), None, brain.initial_state(1, seed)
     rows, labels, since = [], [], 0
     gain = np.zeros(len(pipeline.names))
     for _ in range(bouts):
         for movement in rng.permutation(list(GAIT)):
-            speed, cadence = GAIT[movement]
-            times = np.arange(int(rng.uniform(6, 10) * brain.rate)) / brain.rate
-            intended = np.stack([speed * np.sin(2 * np.pi * cadence * times), 0 * times], axis=1)
-            eeg, eeg_state = brain.emit(torch.from_numpy(intended)[None], eeg_state)
-            chunk = Chunk(eeg[0].numpy(), (since + np.arange(len(times))) / brain.rate)
+            length = int(rng.uniform(6, 10) * brain.rate)
+            intended = torch.zeros(1, length, len(MOVEMENTS))
+            intended[..., [MOVEMENTS.index(limbs) for limbs in GAIT[movement]]] = 1
+            eeg, eeg_state = brain.emit(torch.zeros(1, length, 2), eeg_state, intended)
+            chunk = Chunk(eeg[0].numpy(), (since + np.arange(length)) / brain.rate)
             features, state = pipeline.process(chunk, state)
             gain = 0.8 * gain + 0.3 * rng.standard_normal(len(gain))
             rows.append(features.values + gain)
             labels += [str(movement)] * len(features.times)
-            since += len(times)
+            since += length
     write_table(path, LabelledTable(np.concatenate(rows).astype(np.float32), pipeline.names, labels))
     return path
 
