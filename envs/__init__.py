@@ -5,7 +5,7 @@ from .arm import COMMANDS, arm
 from .arm3d import COMMANDS as ARM3D_COMMANDS
 from .arm3d import arm3d, arm3d_expert
 from .center_out import CenterOut, center_out
-from .description import describe_env
+from .description import describe_env, joint_names
 from .environment import Environment
 from .episodes import ActionError
 from .experts import arm_expert
@@ -42,17 +42,43 @@ __all__ = [
     "describe_env",
     "env_ids",
     "expert",
+    "joint_names",
     "make_env",
     "make_vec",
     "share",
     "tolerance",
 ]
 
-register("ArmReach", Definition(arm, COMMANDS, reach, time_limit=4.0, expert=arm_expert))
-register("ArmCenterOut", Definition(arm, COMMANDS, center_out, time_limit=8.0, expert=arm_expert))
-register("ArmTrack", Definition(arm, COMMANDS, track, time_limit=20.0, expert=arm_expert))
-register("ArmForceField", Definition(arm, COMMANDS, force_field, time_limit=8.0, expert=arm_expert))
-register("ArmRotation", Definition(arm, COMMANDS, rotation, time_limit=8.0, expert=arm_expert))
-register("LegGait", Definition(leg, LEG_COMMANDS, gait, time_limit=8.0, expert=gait_expert))
-register("Arm3dReach", Definition(arm3d, ARM3D_COMMANDS, reach, time_limit=4.0, expert=arm3d_expert))
-register("HandGrasp", Definition(hand, HAND_COMMANDS, grasp, time_limit=6.0, expert=grasp_expert))
+# summary, limb, commands, task, time limit (s), expert
+register(
+    "ArmReach",
+    Definition("Bring the hand into a target and keep it there.", arm, COMMANDS, reach, 4.0, arm_expert),
+)
+register(
+    "ArmCenterOut",
+    Definition("Reach one of eight targets from the center and return.", arm, COMMANDS, center_out, 8.0, arm_expert),
+)
+register(
+    "ArmTrack",
+    Definition("Keep the hand on a target that moves unpredictably.", arm, COMMANDS, track, 20.0, arm_expert),
+)
+register(
+    "ArmForceField",
+    Definition("Center-out in a force field that comes and goes.", arm, COMMANDS, force_field, 8.0, arm_expert),
+)
+register(
+    "ArmRotation",
+    Definition("Center-out with a rotated view that comes and goes.", arm, COMMANDS, rotation, 8.0, arm_expert),
+)
+register(
+    "LegGait",
+    Definition("Stand, walk, run or jump as asked, as people do.", leg, LEG_COMMANDS, gait, 8.0, gait_expert),
+)
+register(
+    "Arm3dReach",
+    Definition("Bring the hand into a target in space.", arm3d, ARM3D_COMMANDS, reach, 4.0, arm3d_expert),
+)
+register(
+    "HandGrasp",
+    Definition("Grasp and lift an object, then put it down.", hand, HAND_COMMANDS, grasp, 6.0, grasp_expert),
+)

@@ -23,6 +23,8 @@ Policy = Callable[[dict[str, Any]], NDArray[np.float32]]
 class Definition:
     """A limb and a task that make an environment."""
 
+    summary: str
+    """What is to be done, in a sentence of at most 60 characters."""
     limb: Callable[[str, float], Limb]
     """`limb(command, period)`: the limb under a command, for a control period in s."""
     commands: tuple[str, ...]
