@@ -1,74 +1,48 @@
-"""The limb of `arm.xml`: a planar human arm with shoulder, elbow and six muscles."""
-
-import math
-from dataclasses import dataclass
-from functools import cached_property
-from importlib.resources import files
-from typing import Self
+"""The limb of `arm.xml`: a planar human arm with shoulder, elbow and six muscles, or two motors in their stead."""
 
 import mujoco
 import numpy as np
+from mujoco.batch import Batch
 from numpy.typing import NDArray
+
+from .limb import MOTORS, MUSCLES, Direct, Limb, Sense, load, sensor
+from .velocity import VelocityCommand
+from .workspace import Workspace
 
 Array = NDArray[np.float64]
 
-REST = "rest"
-"""The keyframe of the rest posture: shoulder 45°, elbow 90°, the hand in front of the chest."""
-MARGINS = math.radians(5.0), math.radians(10.0)
-"""Distance that the workspace keeps from where the ligaments of shoulder and elbow tighten, rad."""
+COMMANDS = "muscles", "velocity", "torque"
 
 
-def load() -> mujoco.MjModel:
-    """Compile the arm. Muscles, in order: shoulder, elbow and biarticular, of each the flexor before the extensor."""
-    return mujoco.MjModel.from_xml_string(files(__package__).joinpath("assets/arm.xml").read_text("utf-8"))
+def arm(command: str, period: float) -> Limb:
+    """The arm. Rest is at shoulder 45°, elbow 90°, the hand in front of the chest; positions are from the shoulder.
 
-
-@dataclass(frozen=True)
-class Workspace:
-    """Where the hand can go while both joints stay clear of their ligaments: positions (..., 2), m from the shoulder,
-    between two radii and, at each radius, between two directions, by the law of cosines.
+    | command    | an action is                                                                                |
+    |------------|---------------------------------------------------------------------------------------------|
+    | `muscles`  | (6,) excitations of shoulder, elbow and biarticular muscles, of each flexor, then extensor  |
+    | `velocity` | (2,) hand velocity along x (right) and y (forward), by `VelocityCommand`                    |
+    | `torque`   | (2,) torques of motors at shoulder and elbow, which replace the muscles                     |
     """
+    model = load("arm", MOTORS if command == "torque" else MUSCLES)
+    workspace = Workspace.of(model)
+    reach = sum(workspace.lengths)
+    return Limb(
+        model=model,
+        command=VelocityCommand(model, workspace, period) if command == "velocity" else Direct(model),
+        senses={
+            "joint_angles": Sense("qpos", slice(0, 2), np.pi),
+            "joint_velocities": Sense("qvel", slice(0, 2), 50.0),
+            "hand_position": sensor(model, "hand_position", reach, 2),
+            "hand_velocity": sensor(model, "hand_velocity", 20.0, 2),
+        },
+        observed=("joint_angles", "joint_velocities"),
+        camera="top",
+        workspace=workspace,
+        push=push,
+    )
 
-    lengths: tuple[float, float]
-    """Upper arm, and elbow to hand, m."""
-    shoulder: tuple[float, float]
-    elbow: tuple[float, float]
-    """Lowest and highest angle, rad; the elbow's above 0 and below π."""
 
-    @classmethod
-    def of(cls, model: mujoco.MjModel) -> Self:
-        """Read it from the compiled arm."""
-        (a, b), (c, d) = model.tendon_lengthspring[-2:].tolist()  # the dead bands of the two ligaments
-        return cls(
-            lengths=(float(model.body("forearm").pos[0]), float(model.site("hand").pos[0])),
-            shoulder=(a + MARGINS[0], b - MARGINS[0]),
-            elbow=(c + MARGINS[1], d - MARGINS[1]),
-        )
-
-    def clip(self, position: Array) -> Array:
-        """The nearest reachable positions, first by direction, then by distance from the shoulder."""
-        upper, fore = self.lengths
-        bent, open_ = self.radii
-        radius = np.minimum(np.maximum(np.hypot(position[..., 0], position[..., 1]), bent), open_)
-        ahead = np.arccos((radius * radius + (upper**2 - fore**2)) / (2 * upper * radius))  # of the upper arm
-        # angles from the middle of the range, so that the jump of arctan2 is farthest from what can be reached
-        middle, half = (self.shoulder[0] + self.shoulder[1]) / 2, (self.shoulder[1] - self.shoulder[0]) / 2
-        direction = np.arctan2(position[..., 1], position[..., 0]) - ahead + (math.pi - middle)
-        off = np.remainder(direction, 2 * math.pi) - math.pi
-        angle = np.minimum(np.maximum(off, -half), half) + middle + ahead
-        clipped = np.empty_like(position)
-        clipped[..., 0] = radius * np.cos(angle)
-        clipped[..., 1] = radius * np.sin(angle)
-        return clipped
-
-    @cached_property
-    def radii(self) -> tuple[float, float]:
-        """Least and greatest distance of the hand from the shoulder, m."""
-        upper, fore = self.lengths
-        open_, bent = (math.sqrt(upper**2 + fore**2 + 2 * upper * fore * math.cos(angle)) for angle in self.elbow)
-        return bent, open_
-
-    def contains(self, position: Array) -> NDArray[np.bool_]:
-        """Whether positions can be reached, (...)."""
-        inside: NDArray[np.bool_] = np.linalg.norm(self.clip(position) - position, axis=-1) < 1e-9
-        return inside
+def push(data: mujoco.MjData | Batch, force: Array) -> None:
+    """Let a force at the hand (..., 2), N, act on the joints."""
+    lever = data.sensordata[..., None, 0:2] - data.xanchor[..., :2]  # (..., joint, 2)
+    data.qfrc_applied[...] = lever[..., 0] * force[..., 1:2] - lever[..., 1] * force[..., 0:1]

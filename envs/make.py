@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from motorctl.errors import ConfigurationError
 
-Env = gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]
+from .registry import NAMESPACE
+from .vector import VectorEnvironment
 
-NAMESPACE = "motorctl/"
+Env = gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]
 
 
 def env_ids() -> list[str]:
@@ -24,7 +25,23 @@ def make_env(id_: str, **options: Any) -> Env:
     Raises:
         ConfigurationError: there is no such environment, or an option has a value that cannot be used.
     """
-    if id_ not in env_ids():
-        raise ConfigurationError(f"There is no environment '{id_}'.", f"Choose one of {', '.join(env_ids())}.")
+    _check(id_)
     env: Env = gymnasium.make(id_, disable_env_checker=True, **options)
     return env
+
+
+def make_vec(id_: str, num_envs: int, num_threads: int | None = None, **options: Any) -> VectorEnvironment:
+    """`num_envs` environments of one of :func:`env_ids`, stepped together; see :class:`VectorEnvironment`.
+
+    Raises:
+        ConfigurationError: there is no such environment, or an option has a value that cannot be used.
+    """
+    _check(id_)
+    env = gymnasium.make_vec(id_, num_envs, vectorization_mode="vector_entry_point", num_threads=num_threads, **options)
+    assert isinstance(env, VectorEnvironment)
+    return env
+
+
+def _check(id_: str) -> None:
+    if id_ not in env_ids():
+        raise ConfigurationError(f"There is no environment '{id_}'.", f"Choose one of {', '.join(env_ids())}.")

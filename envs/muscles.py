@@ -140,42 +140,74 @@ def share(effect: Array, torque: Array) -> Array:
     Returns:
         Activations (..., muscle) in [0, 1].
     """
-    wanted = torque[..., None]
-    transposed = np.swapaxes(effect, -1, -2)
-    soft = np.diag(np.full(effect.shape[-2], SOFTNESS))
-    multiplier = np.asarray(np.linalg.solve(effect @ transposed + soft, wanted), dtype=np.float64)
-    drive = transposed @ multiplier
-    activation = np.minimum(np.maximum(drive, 0), 1)
-    residual = wanted - effect @ activation - SOFTNESS * multiplier
+    joints, muscles = effect.shape[-2:]
+    effect, wanted = effect.reshape(-1, joints, muscles), torque.reshape(-1, joints)
+    shares = np.empty((len(wanted), muscles))
+    rows = np.arange(len(wanted))  # of those not settled
+    multiplier = _solve(effect @ effect.swapaxes(-1, -2), wanted)
+    drive, activation, residual = _respond(effect, wanted, multiplier)
     for _ in range(ITERATIONS):
-        step = np.linalg.solve(effect @ ((activation == drive) * transposed) + soft, residual)
-        start, multiplier = multiplier, multiplier + step
-        previous, drive = drive, transposed @ multiplier
-        activation = np.minimum(np.maximum(drive, 0), 1)
-        residual = wanted - effect @ activation - SOFTNESS * multiplier
-        if abs(residual).max() < SETTLED:
+        free = effect * (activation == drive)[:, None]
+        step = _solve(free @ effect.swapaxes(-1, -2), residual)
+        start, previous = multiplier, drive
+        multiplier = start + step
+        drive, activation, residual = _respond(effect, wanted, multiplier)
+        settled = np.abs(residual).max(-1) < SETTLED
+        shares[rows] = activation
+        if settled.all():
             break
-        if (step * residual).sum(-2).min() < -SETTLED:  # the cost rises again before the end of the step
-            step = step * _stride(effect, wanted, start, step, previous)
-            multiplier = start + step
-            drive = transposed @ multiplier
-            activation = np.minimum(np.maximum(drive, 0), 1)
-            residual = wanted - effect @ activation - SOFTNESS * multiplier
-    return activation[..., 0]
+        if settled.any():
+            left = ~settled
+            rows, effect, wanted, residual = rows[left], effect[left], wanted[left], residual[left]
+            start, step, previous = start[left], step[left], previous[left]
+            multiplier, drive, activation = multiplier[left], drive[left], activation[left]
+        uphill = np.vecdot(step, residual) < -SETTLED  # the cost rises again before the end of the step
+        if uphill.any():
+            stride = np.ones(len(rows))
+            stride[uphill] = _stride(effect[uphill], wanted[uphill], start[uphill], step[uphill], previous[uphill])
+            multiplier = np.where(uphill[:, None], start + step * stride[:, None], multiplier)
+            drive, activation, residual = _respond(effect, wanted, multiplier)
+            shares[rows] = activation
+    return shares.reshape(*torque.shape[:-1], muscles)
+
+
+def _respond(effect: Array, wanted: Array, multiplier: Array) -> tuple[Array, Array, Array]:
+    """Drive and activation (row, muscle) of multipliers (row, joint), and the torque (row, joint) that is missing."""
+    drive = np.vecmat(multiplier, effect)
+    activation = np.minimum(np.maximum(drive, 0), 1)
+    return drive, activation, wanted - np.matvec(effect, activation) - SOFTNESS * multiplier
+
+
+def _solve(matrix: Array, vector: Array) -> Array:
+    """The x (row, joint) for which (matrix + `SOFTNESS`)·x = vector; matrices are symmetric."""
+    if vector.shape[-1] != 2:
+        return np.asarray(np.linalg.solve(matrix + SOFTNESS * np.eye(vector.shape[-1]), vector[..., None])[..., 0])
+    a, b, c = matrix[:, 0, 0] + SOFTNESS, matrix[:, 0, 1], matrix[:, 1, 1] + SOFTNESS
+    x, y = vector[:, 0], vector[:, 1]
+    determinant = a * c - b * b
+    solution = np.empty_like(vector)
+    solution[:, 0] = (c * x - b * y) / determinant
+    solution[:, 1] = (a * y - b * x) / determinant
+    return solution
 
 
 def _stride(effect: Array, wanted: Array, multiplier: Array, step: Array, drive: Array) -> Array:
-    """The part (..., 1, 1) of a step, in [0, 1], at which the cost along it is least."""
-    change = np.swapaxes(effect, -1, -2) @ step
+    """The part (row,) of a step, in [0, 1], at which the cost along it is least."""
+    change = np.vecmat(step, effect)
     # the slope of the cost is linear between the points where the drive of a muscle crosses 0 or 1
     with np.errstate(divide="ignore", invalid="ignore"):
-        kinks = np.concatenate([-drive / change, (1 - drive) / change, np.zeros_like(drive[..., :1, :])], axis=-2)
-    kinks = np.swapaxes(np.sort(np.where((kinks >= 0) & (kinks < 1), kinks, 1), axis=-2), -1, -2)  # (..., 1, kink)
-    activation = np.minimum(np.maximum(drive + kinks * change, 0), 1)
-    residual = wanted - effect @ activation - SOFTNESS * (multiplier + kinks * step)
-    slopes = -(step * residual).sum(-2, keepdims=True)
+        kinks = np.concatenate([-drive / change, (1 - drive) / change, np.zeros_like(drive[:, :1])], axis=-1)
+    kinks = np.sort(np.where((kinks >= 0) & (kinks < 1), kinks, 1), axis=-1)[..., None]  # (row, kink, 1)
+    activation = np.minimum(np.maximum(drive[:, None] + kinks * change[:, None], 0), 1)
+    residual = (
+        wanted[:, None]
+        - activation @ effect.swapaxes(-1, -2)
+        - SOFTNESS * (multiplier[:, None] + kinks * step[:, None])
+    )
+    slopes, kinks = -(step[:, None] * residual).sum(-1), kinks[..., 0]
     after = np.clip((slopes <= 0).sum(-1, keepdims=True), 1, slopes.shape[-1] - 1)
     low, high = np.take_along_axis(slopes, after - 1, -1), np.take_along_axis(slopes, after, -1)
     start, end = np.take_along_axis(kinks, after - 1, -1), np.take_along_axis(kinks, after, -1)
-    zero: Array = start - (end - start) * low / np.where(high > low, high - low, np.inf)
-    return np.where(high > 0, zero, 1.0)
+    zero = start - (end - start) * low / np.where(high > low, high - low, np.inf)
+    part: Array = np.where(high > 0, zero, 1.0)[:, 0]
+    return part

@@ -20,9 +20,9 @@ class RenderingError(MotorctlError):
 
 
 class Camera:
-    """Takes square pictures with the model's camera `top`."""
+    """Takes square pictures with one of the model's cameras."""
 
-    def __init__(self, model: mujoco.MjModel, size: int = 640) -> None:
+    def __init__(self, model: mujoco.MjModel, camera: str, size: int = 640) -> None:
         """Open an OpenGL context of `size` × `size` pixels.
 
         Raises:
@@ -43,10 +43,11 @@ class Camera:
                 "Install libegl1 (Debian, Ubuntu: apt-get install libegl1 libgl1) and set MUJOCO_GL=egl.",
             ) from error
         self._options = _options()
+        self._name = camera
 
     def picture(self, data: mujoco.MjData, path: Sequence[NDArray[np.float64]]) -> NDArray[np.uint8]:
-        """Take a picture (size, size, 3) of the present state, with the hand's path (2,), m, oldest first."""
-        self._renderer.update_scene(data, camera="top", scene_option=self._options)
+        """Take a picture (size, size, 3) of the present state, with the hand's path (2,) or (3,), m, oldest first."""
+        self._renderer.update_scene(data, camera=self._name, scene_option=self._options)
         _draw(self._renderer.scene, path)
         pixels: NDArray[np.uint8] = self._renderer.render()
         return pixels
@@ -57,9 +58,9 @@ class Camera:
 
 
 class Window:
-    """Shows the limb in MuJoCo's viewer, seen from its camera `top` at first."""
+    """Shows the limb in MuJoCo's viewer, seen from one of the model's cameras at first."""
 
-    def __init__(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
+    def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, camera: str) -> None:
         """Open the window.
 
         Raises:
@@ -74,11 +75,11 @@ class Window:
 
         self._viewer: Any = mujoco.viewer.launch_passive(model, data, show_left_ui=False, show_right_ui=False)
         self._viewer.cam.type = mujoco.mjtCamera.mjCAMERA_FIXED
-        self._viewer.cam.fixedcamid = model.camera("top").id
+        self._viewer.cam.fixedcamid = model.camera(camera).id
         self._viewer.opt.flags[mujoco.mjtVisFlag.mjVIS_ACTUATOR] = True
 
     def show(self, path: Sequence[NDArray[np.float64]]) -> None:
-        """Show the present state, with the hand's path (2,), m, oldest first. A closed window stays closed."""
+        """Show the present state, with the hand's path, oldest first. A closed window stays closed."""
         if self._viewer.is_running():
             with self._viewer.lock():
                 self._viewer.user_scn.ngeom = 0
@@ -102,6 +103,7 @@ def _options() -> mujoco.MjvOption:
 
 def _draw(scene: mujoco.MjvScene, path: Sequence[NDArray[np.float64]]) -> None:
     """Add a path to a scene, fading towards its oldest end."""
+    path = list(path)  # a deque has no slices
     for i in range(len(path) - 1):
         if scene.ngeom >= scene.maxgeom:
             break
@@ -109,6 +111,8 @@ def _draw(scene: mujoco.MjvScene, path: Sequence[NDArray[np.float64]]) -> None:
         colour = np.append(TRAIL, 0.9 * (i + 1) / len(path)).astype(np.float32)
         capsule = mujoco.mjtGeom.mjGEOM_CAPSULE
         mujoco.mjv_initGeom(geom, capsule, np.zeros(3), np.zeros(3), np.eye(3).ravel(), colour)
-        start, end = np.append(path[i], 0.035), np.append(path[i + 1], 0.035)  # above the arm
+        start, end = (
+            point if point.size == 3 else np.append(point, 0.035) for point in path[i : i + 2]
+        )  # above the arm
         mujoco.mjv_connector(geom, capsule, 0.0025, start, end)
         scene.ngeom += 1

@@ -13,6 +13,8 @@ from motorctl.errors import ConfigurationError, MotorctlError
 
 COMMANDS = {
     "demo": ("motorctl.runtime.demo:demo", "the whole loop on a simulated person: train, then move the arm live"),
+    "envs": ("motorctl.runtime.environments:list_environments", "list the environments"),
+    "simulate": ("motorctl.runtime.simulate:simulate", "run an environment with its expert"),
     "train imitation": (
         "motorctl.training.recordings:train_on_recordings",
         "train a controller on cued recordings",

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from motorctl.envs import Muscles
-from motorctl.envs.arm import Workspace, load
+from motorctl.envs.limb import load
+from motorctl.envs.workspace import Workspace
 
 STATURE, MASS = 1.66, 65.0
 MUSCLES = ["shoulder_flexor", "shoulder_extensor", "elbow_flexor", "elbow_extensor"]
@@ -21,7 +22,7 @@ A2 = np.array([[0, 0, 0, 0, 0, 0], [0, 0, -4e-3, -2.2e-3, -5.7e-3, -3.2e-3]])
 
 @pytest.fixture(scope="module")
 def model():
-    return load()
+    return load("arm")
 
 
 def geometry(model, posture):

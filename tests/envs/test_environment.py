@@ -1,4 +1,7 @@
+"""The environment on the arm's reaching task, and what does not depend on the task; see also test_contract.py."""
+
 import copy
+import functools
 import pickle
 import subprocess
 import sys
@@ -7,13 +10,13 @@ import warnings
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_env_sb3
 
-from motorctl.envs import ActionError, ArmReach
+from motorctl.envs import Environment
 from motorctl.errors import ConfigurationError
 
-COMMANDS = ["muscles", "velocity"]
+ArmReach = functools.partial(Environment, "ArmReach")
+COMMANDS = ["muscles", "velocity", "torque"]
 TARGET = (0.05, 0.5)
 
 
@@ -23,11 +26,10 @@ def env(request):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_checkers_have_nothing_to_say(command):
+def test_stable_baselines_checker_has_nothing_to_say(command):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         made = gymnasium.make("motorctl/ArmReach-v0", command=command)
-        check_env(made.unwrapped, skip_render_check=True)
         check_env_sb3(made, warn=True, skip_render_check=True)
 
 
@@ -43,25 +45,12 @@ def test_importing_needs_no_opengl():
     assert done.stdout == "[]\n", done.stderr
 
 
-def test_seeded_twins_are_equal(env):
-    twin = ArmReach(command=env.command)
-    assert (env.reset(seed=3)[0] == twin.reset(seed=3)[0]).all()
-    random = np.random.default_rng(0)
-    for _ in range(300):
-        action = random.uniform(-1, 1, env.action_space.shape)
-        (a, *rest, _), (b, *twin_rest, _) = env.step(action), twin.step(action)
-        assert (a == b).all() and rest == twin_rest
-        if rest[1] or rest[2]:
-            assert (env.reset()[0] == twin.reset()[0]).all()
-    assert (env.reset(seed=4)[0] != env.reset(seed=5)[0]).any()
-
-
 @pytest.mark.parametrize("rate", [25, 50, 250])
-def test_finite_and_within_bounds_for_10000_random_steps(env, rate):
+def test_finite_and_within_bounds_at_any_rate(env, rate):
     env = ArmReach(command=env.command, control_rate=rate, time_limit=1e6)
     env.reset(seed=0)
     random = np.random.default_rng(0)
-    for step in range(10_000 // 3):
+    for step in range(700):
         if step % 20 == 0:
             action = random.choice([-1.0, 1.0, 1e9], env.action_space.shape)
         observation, reward, terminated, _, info = env.step(action if step % 40 < 20 else env.action_space.sample())
@@ -95,36 +84,9 @@ def test_velocity_in_info_is_that_of_the_hand():
         before = info
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_actions_that_are_not_finite_are_refused(env, bad):
-    env.reset(seed=0)
-    action = np.zeros(env.action_space.shape)
-    action[1] = bad
-    with pytest.raises(ActionError, match="not finite"):
-        env.step(action)
-    with pytest.raises(ValueError, match="not finite"):
-        env.to_action(action)
-
-
-def test_actions_of_the_wrong_shape_are_refused(env):
-    env.reset(seed=0)
-    for action in (0.0, np.zeros(3), np.zeros((1, *env.action_space.shape))):
-        with pytest.raises(ActionError, match="shape"):
-            env.step(action)
-
-
-def test_actions_beyond_the_space_are_clipped(env):
-    twin = ArmReach(command=env.command)
-    env.reset(seed=0), twin.reset(seed=0)
-    for sign in (1, -1):
-        assert (
-            env.step(sign * np.full(env.action_space.shape, 1e6))[0]
-            == twin.step(sign * np.ones(twin.action_space.shape))[0]
-        ).all()
-
-
 def test_to_action_undoes_the_scaling():
-    muscles, velocity = ArmReach("muscles"), ArmReach("velocity")
+    muscles, velocity, torque = ArmReach("muscles"), ArmReach("velocity"), ArmReach("torque")
+    assert torque.to_action([22.5, -80]) == pytest.approx([0.5, -1.0])
     assert muscles.to_action([0, 0.25, 0.5, 0.75, 1, 2]) == pytest.approx([-1, -0.5, 0, 0.5, 1, 1])
     assert velocity.to_action([0.3, -9.0]) == pytest.approx([0.5, -1.0])
     assert velocity.to_action([0.3, -9.0]).dtype == np.float32
@@ -149,34 +111,13 @@ def test_success_needs_the_whole_dwell_and_terminates():
     pytest.fail("never reached")
 
 
-def test_the_time_limit_truncates():
-    env = ArmReach(time_limit=0.5, control_rate=25)
-    env.reset(seed=0)
-    ends = [env.step(-np.ones(6)) for _ in range(12)]  # 12.5 control steps, rounded to even
-    assert [truncated for _, _, _, truncated, _ in ends] == [False] * 11 + [True]
-    assert ends[-1][-1]["reason"] == "time limit" and not ends[-1][2] and not ends[-1][-1]["success"]
-
-
-def test_an_unstable_simulation_ends_with_its_reason(env, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)  # MuJoCo writes a log
-    env.reset(seed=0)
-    env.unwrapped._data.qvel[0] = 1e12
-    observation, reward, terminated, truncated, info = env.step(np.zeros(env.action_space.shape))
-    assert terminated and not truncated and info["reason"] == "unstable" and not info["success"]
-    assert reward < -190  # as if nothing had been reached in the 199 steps that were left
-    assert np.isfinite(observation).all()
-    _, info = env.reset(options={"keep_limb": True})  # there is no limb worth keeping
-    assert info["hand_position"] == pytest.approx(env.rest_position)
-    assert env.step(np.zeros(env.action_space.shape))[-1]["reason"] == ""
-
-
 def test_reset_starts_from_rest(env):
     env.reset(seed=0)
     for _ in range(20):
         env.step(np.ones(env.action_space.shape))
     observation, info = env.reset()
     assert np.rad2deg(observation[:2]) == pytest.approx([45, 90], abs=1e-4)
-    assert (observation[[2, 3, *range(10, 16)]] == 0).all()
+    assert (observation[[2, 3, *range(10, observation.size)]] == 0).all()
     assert info["hand_position"] == pytest.approx(env.rest_position)
     assert info["reward_terms"] == {} and info["reason"] == "" and info["success"] is False
 
@@ -218,9 +159,8 @@ def test_unknown_reset_options_are_refused(env):
     ("options", "said"),
     [
         ({"control_rate": 60}, "50, 125"),
-        ({"control_rate": 0}, "250"),
         ({"control_rate": 500.0}, "250"),
-        ({"command": "torque"}, "'muscles', 'velocity'"),
+        ({"command": "thought"}, "'muscles', 'velocity', 'torque'"),
         ({"render_mode": "ansi"}, "'rgb_array'"),
         ({"time_limit": 0.0}, "time_limit"),
         ({"dwell": np.nan}, "dwell"),
@@ -236,13 +176,13 @@ def test_every_whole_number_of_physics_steps_makes_a_control_rate():
     env = ArmReach(control_rate=62.5)
     env.reset(seed=0)
     env.step(np.zeros(6))
-    assert env._data.time == pytest.approx(1 / 62.5)
+    assert env.physics.time == pytest.approx(1 / 62.5)
 
 
 def test_copies_are_fresh_environments_with_the_same_options():
     env = ArmReach("velocity", control_rate=25, target_radius=0.03)
     env.reset(seed=0)
     for twin in (pickle.loads(pickle.dumps(env)), copy.deepcopy(env)):
-        assert (twin.command, twin.control_rate, twin.task) == (env.command, env.control_rate, env.task)
+        assert (twin.command, twin.control_rate, twin.task.target_radius) == ("velocity", 25, 0.03)
         assert (twin.reset(seed=9)[0] == env.reset(seed=9)[0]).all()
         assert (twin.step([1, 0])[0] == env.step([1, 0])[0]).all()

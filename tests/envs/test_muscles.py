@@ -7,10 +7,10 @@ from mujoco.batch import Batch
 from scipy.optimize import lsq_linear
 
 from motorctl.envs import Muscles, share
-from motorctl.envs.arm import load
+from motorctl.envs.limb import load
 from motorctl.envs.muscles import SOFTNESS
 
-MODEL = load()
+MODEL = load("arm")
 MUSCLES = Muscles.of(MODEL)
 posture = st.tuples(st.floats(0.0, 2.26), st.floats(0.0, 2.53))
 spin = st.tuples(st.floats(-8.0, 8.0), st.floats(-8.0, 8.0))

@@ -1,7 +1,11 @@
+import functools
+
 import numpy as np
 import pytest
 
-from motorctl.envs import ArmReach, RenderingError, rendering
+from motorctl.envs import Environment, RenderingError, rendering
+
+ArmReach = functools.partial(Environment, "ArmReach")
 
 
 @pytest.fixture
@@ -75,3 +79,14 @@ def test_nothing_is_drawn_without_a_render_mode():
     env = ArmReach()
     env.reset(seed=0)
     assert env.render() is None
+
+
+def test_a_hand_that_is_shown_elsewhere_is_drawn_there():
+    env = Environment("ArmRotation", "velocity", render_mode="rgb_array", block_trials=0, angle=90.0)
+    env.reset(seed=0)
+    try:
+        before = env.render()
+    except RenderingError as error:
+        pytest.skip(str(error))
+    assert close_to(before, [225, 95, 40], 45) > 30
+    env.close()

@@ -6,11 +6,12 @@ import pytest
 from mujoco.batch import Batch
 
 from motorctl.envs import VelocityController
-from motorctl.envs.arm import Workspace, load
+from motorctl.envs.limb import load
+from motorctl.envs.workspace import Workspace
 
 RATES = [25, 50, 250]
 DIRECTIONS = [np.array([np.cos(a), np.sin(a)]) for a in np.arange(8) * np.pi / 4]
-MODEL = load()
+MODEL = load("arm")
 WORKSPACE = Workspace.of(MODEL)
 REST = MODEL.key("rest").qpos
 
