@@ -15,7 +15,7 @@ from .hand import COMMANDS as HAND_COMMANDS
 from .hand import hand
 from .leg import COMMANDS as LEG_COMMANDS
 from .leg import leg
-from .make import Env, env_ids, make_env, make_vec
+from .make import Env, eeg_ids, env_ids, make_env, make_vec
 from .muscles import Muscles, share
 from .reach import Reach, reach
 from .registry import Definition, expert, register
@@ -40,6 +40,7 @@ __all__ = [
     "VectorEnvironment",
     "VelocityController",
     "describe_env",
+    "eeg_ids",
     "env_ids",
     "expert",
     "joint_names",
@@ -49,7 +50,7 @@ __all__ = [
     "tolerance",
 ]
 
-# summary, limb, commands, task, time limit (s), expert
+# summary, limb, commands, task, time limit (s), expert, what is imagined for each class
 register(
     "ArmReach",
     Definition("Bring the hand into a target and keep it there.", arm, COMMANDS, reach, 4.0, arm_expert),
@@ -72,7 +73,15 @@ register(
 )
 register(
     "LegGait",
-    Definition("Stand, walk, run or jump as asked, as people do.", leg, LEG_COMMANDS, gait, 8.0, gait_expert),
+    Definition(
+        "Stand, walk, run or jump as asked, as people do.",
+        leg,
+        LEG_COMMANDS,
+        gait,
+        8.0,
+        gait_expert,
+        ("movement", ("rest", "feet", "fists", "tongue")),
+    ),
 )
 register(
     "Arm3dReach",
@@ -80,5 +89,13 @@ register(
 )
 register(
     "HandGrasp",
-    Definition("Grasp and lift an object, then put it down.", hand, HAND_COMMANDS, grasp, 6.0, grasp_expert),
+    Definition(
+        "Grasp and lift an object, then put it down.",
+        hand,
+        HAND_COMMANDS,
+        grasp,
+        6.0,
+        grasp_expert,
+        ("cue", ("rest", "right")),
+    ),
 )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from motorctl.errors import ConfigurationError
 
-from .registry import NAMESPACE
+from .registry import DEFINITIONS, NAMESPACE
 from .vector import VectorEnvironment
 
 Env = gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]
@@ -16,16 +16,21 @@ Env = gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]
 
 def env_ids() -> list[str]:
     """The ids of all environments of this package, in order."""
-    return sorted(id_ for id_ in gymnasium.registry if id_.startswith(NAMESPACE))
+    return sorted(f"{NAMESPACE}{name}-v0" for name in DEFINITIONS)
+
+
+def eeg_ids() -> list[str]:
+    """The ids of the same environments with the EEG of somebody who watches as the observation, see `eeg`."""
+    return [id_.replace("-v0", "EEG-v0") for id_ in env_ids()]
 
 
 def make_env(id_: str, **options: Any) -> Env:
-    """`gymnasium.make` of one of :func:`env_ids`, without Gymnasium's checks in every step.
+    """`gymnasium.make` of one of :func:`env_ids` or :func:`eeg_ids`, without Gymnasium's checks in every step.
 
     Raises:
         ConfigurationError: there is no such environment, or an option has a value that cannot be used.
     """
-    _check(id_)
+    _check(id_, env_ids() + eeg_ids())
     env: Env = gymnasium.make(id_, disable_env_checker=True, **options)
     return env
 
@@ -36,12 +41,12 @@ def make_vec(id_: str, num_envs: int, num_threads: int | None = None, **options:
     Raises:
         ConfigurationError: there is no such environment, or an option has a value that cannot be used.
     """
-    _check(id_)
+    _check(id_, env_ids())
     env = gymnasium.make_vec(id_, num_envs, vectorization_mode="vector_entry_point", num_threads=num_threads, **options)
     assert isinstance(env, VectorEnvironment)
     return env
 
 
-def _check(id_: str) -> None:
-    if id_ not in env_ids():
-        raise ConfigurationError(f"There is no environment '{id_}'.", f"Choose one of {', '.join(env_ids())}.")
+def _check(id_: str, known: list[str]) -> None:
+    if id_ not in known:
+        raise ConfigurationError(f"There is no environment '{id_}'.", f"Choose one of {', '.join(known)}.")

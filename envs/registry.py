@@ -35,6 +35,9 @@ class Definition:
     """Length of an episode at most, s, unless the user gives another."""
     expert: Callable[[Any], Policy]
     """`expert(env)`: a full-state controller for an `Environment` or a `VectorEnvironment` of this definition."""
+    imagery: tuple[str, tuple[str, ...]] | None = None
+    """Of a task that asks for classes: where `info` tells which, and the movement that a user imagines for each, of
+    `motorctl.person.movements.MOVEMENTS`. Users of the others intend to bring the hand to the target."""
 
     @property
     def task_options(self) -> tuple[str, ...]:
@@ -55,11 +58,14 @@ def expert(env: Any) -> Policy:
 
 
 def register(name: str, definition: Definition) -> None:
-    """Make an environment known here and, as `motorctl/<name>-v0`, to Gymnasium."""
+    """Make an environment known here and, as `motorctl/<name>-v0` and `motorctl/<name>EEG-v0`, to Gymnasium."""
     DEFINITIONS[name] = definition
     gymnasium.register(
         f"{NAMESPACE}{name}-v0",
         entry_point="motorctl.envs:Environment",
         vector_entry_point="motorctl.envs:VectorEnvironment",
         kwargs={"name": name},
+    )
+    gymnasium.register(
+        f"{NAMESPACE}{name}EEG-v0", entry_point="motorctl.envs.eeg:EEGEnvironment", kwargs={"name": name}
     )

@@ -24,7 +24,7 @@ class Person:
     def __init__(self, user: User, brain: Brain, seed: int) -> None:
         self.brain = brain
         self.user = user
-        self._samples = samples_per_step(user, brain)
+        self._samples = samples_per_step(user.rate, brain)
         self._phase = 0
         self._hand = self._target = self._intention = torch.zeros(1, 2)
         self._seen = user.initial_state(seed)
@@ -50,15 +50,15 @@ class Person:
         return self._intention
 
 
-def samples_per_step(user: User, brain: Brain) -> int:
-    """EEG samples in a control step.
+def samples_per_step(rate: float, brain: Brain) -> int:
+    """EEG samples in a control step, of which there are ``rate`` a second.
 
     Raises:
         ConfigurationError: they are no whole number.
     """
-    if brain.rate % user.rate:
+    if brain.rate % rate:
         raise ConfigurationError(
-            f"A control rate of {user.rate:g} Hz does not divide the EEG's {brain.rate:g} Hz.",
+            f"A control rate of {rate:g} Hz does not divide the EEG's {brain.rate:g} Hz.",
             f"Choose a control rate such as {brain.rate / 5:g} Hz.",
         )
-    return int(brain.rate // user.rate)
+    return int(brain.rate // rate)

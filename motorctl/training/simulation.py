@@ -59,7 +59,7 @@ def simulate_sessions(
     for session in range(count):
         watched.append(watch_expert(env, user, steps, rng))
         progress(session + 1)
-    held = np.repeat([intentions for _, intentions in watched], samples_per_step(user, brain), axis=1)
+    held = np.repeat([intentions for _, intentions in watched], samples_per_step(user.rate, brain), axis=1)
     eeg, _ = brain.emit(torch.from_numpy(held), brain.initial_state(count, seed))
     times = np.arange(1, held.shape[1] + 1) / brain.rate
     return [Session(Chunk(samples.numpy(), times), *w) for samples, w in zip(eeg, watched, strict=True)]
