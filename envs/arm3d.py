@@ -115,7 +115,7 @@ class SpatialVelocity:
         velocity, hand = action * self.max_speed, data.sensordata[..., 0:3]
         following = self._workspace.clip(hand + _shortened(memory + velocity * self._period - hand, LEASH))
         # clipping may move the reference faster than was wanted: that is no reason to throw the hand after it
-        pace = _shortened((following - memory) / self._period, length(velocity)[..., None])
+        pace = _shortened((following - memory) / self._period, _length(velocity))
         joints = self._joint_velocities(pace + self._bandwidth / 2 * (following - hand), hand, data)
         acceleration = 2 * self._bandwidth * (joints - data.qvel)
 
@@ -152,9 +152,14 @@ def _hand_jacobian(hand: Array, data: mujoco.MjData | Batch) -> Array:
     return jacobian
 
 
+def _length(vector: Array) -> Array:
+    """Lengths (..., 1) of vectors (..., 3)."""
+    return np.hypot(np.hypot(vector[..., 0:1], vector[..., 1:2]), vector[..., 2:3])
+
+
 def _shortened(vector: Array, longest: Array | float) -> Array:
     """Vectors (..., 3), those above a length shortened to it."""
-    shortened: Array = vector * np.minimum(1, longest / np.maximum(length(vector)[..., None], 1e-12))
+    shortened: Array = vector * np.minimum(1, longest / np.maximum(_length(vector), 1e-12))
     return shortened
 
 

@@ -165,7 +165,7 @@ class Episodes:
         self.state["time"] = steps * self._period
         self.state = state = self.task.advance(self.state, self.senses)
 
-        terms = self.task.reward(state, self.senses, np.vecdot(control * self.limb.effort_weights, control))
+        terms = self.task.reward(state, self.senses, (control * control).dot(self.limb.effort_weights))
         late = steps >= self._steps_allowed
         ended = self.task.end(state)
         end: Any
@@ -204,7 +204,7 @@ class Episodes:
             )
         clipped: Array = np.minimum(np.maximum(values, self._least), self._most)
         # this product is the sum of their sizes, but for what is within: quicker than to look at each
-        if not math.isfinite(values.ravel().dot(clipped.ravel())):
+        if not math.isfinite(np.vdot(values, clipped)):
             raise ActionError(
                 "The command is not finite, it holds NaN or infinity.", "Check the controller that made it."
             )
@@ -279,8 +279,8 @@ class Episodes:
         return present if self._perception is None else self._clipped(self._perception(present, self.state["steps"]))
 
     def _info(self) -> dict[str, Any]:
-        told = self.senses | self.task.info(self.state, self.senses)
-        info = {name: np.array(value) for name, value in told.items()}
+        info = {name: view.copy() for name, view in self.senses.items()}
+        info |= {name: np.array(value) for name, value in self.task.info(self.state, self.senses).items()}
         if self._randomization is not None:
             info |= {f"scale_{name}": scale.copy() for name, scale in self._randomization.scales.items()}
         return info

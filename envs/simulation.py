@@ -31,7 +31,7 @@ class Single:
         """Simulate the model itself, not a copy."""
         self.model = model
         self.data = mujoco.MjData(model)
-        self._warning = self.data.warning
+        self._found = self.data.warning.number[BAD_STATE]
 
     def reset(self, rows: Iterable[Row], keyframe: int) -> None:
         """Return to a keyframe."""
@@ -56,7 +56,7 @@ class Single:
 
     def unstable(self) -> Mask | None:
         """Whether MuJoCo has found a state bad, and has reset it, since `reset`, (...); None if there is none."""
-        return np.array(True) if any(self._warning.number.tolist()[BAD_STATE]) else None
+        return np.array(True) if any(self._found.tolist()) else None
 
     def field(self, name: str) -> Array:
         """A field of `mujoco.MjData`, or one of the simulation's own of `mujoco.MjModel`, live."""

@@ -5,6 +5,7 @@ A task knows nothing of physics: it reads the senses of a limb and its own state
 live, a state holds copies. `state["time"]` is always there, s since the start of the episode.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -93,7 +94,9 @@ def limits(width: int, high: float, low: float | None = None) -> tuple[Array, Ar
     return np.full(width, -high if low is None else low), np.full(width, high)
 
 
-def length(vector: Array) -> Array:
-    """Euclidean lengths (...) of vectors (..., 2) or (..., 3)."""
+def length(vector: Array) -> Any:
+    """Euclidean lengths (...) of vectors (..., 2) or (..., 3); a float of a single one."""
+    if vector.ndim == 1:  # plain Python is far quicker than NumPy on single numbers
+        return math.hypot(*vector.tolist())
     flat = np.hypot(vector[..., 0], vector[..., 1])
     return flat if vector.shape[-1] == 2 else np.hypot(flat, vector[..., 2])
