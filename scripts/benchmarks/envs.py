@@ -8,7 +8,7 @@ vec_64          on all CPUs
 vec_1024
 sync_64         gymnasium.vector.SyncVectorEnv of 64 single ones
 raw_step        MuJoCo alone: mj_step, as many times as a control step has physics steps, with the same actions
-raw_batch_1024  MuJoCo alone: mujoco.batch.Batch.step of 1024, on all CPUs, likewise
+raw_batch_1024  MuJoCo alone: mujoco.batch.Batch.step of 1024, on all CPUs, likewise, each reset once an episode
 
 `raw_batch_1024` brings positions and velocities up to date after the step, as the environment has to
 (stage=mjSTAGE_VEL), and is timed in turns with `vec_1024`, so that other work on the machine slows both. Random
@@ -37,7 +37,7 @@ from gymnasium.vector import SyncVectorEnv
 from mujoco.batch import Batch
 from numpy.typing import NDArray
 
-from motorctl.envs import Environment, env_ids, make_vec
+from motorctl.envs import Environment, describe_env, env_ids, make_vec
 
 BATCH = 1024
 HELD = 10
@@ -75,10 +75,11 @@ def environments(id_: str) -> dict[str, tuple[int, Stepper]]:
     env = gymnasium.make(id_).unwrapped
     assert isinstance(env, Environment)
     model, substeps = env.limb.model, round(1 / env.control_rate / env.limb.model.opt.timestep)
+    time_limit = describe_env(id_)["time_limit"]
     timed: dict[str, tuple[int, Stepper]] = {"single": (1, single(gymnasium.make(id_)))}
     for count in (1, 64, BATCH):
         timed[f"vec_{count}"] = (count, vector(make_vec(id_, count)))
-    timed[f"raw_batch_{BATCH}"] = (BATCH, raw_batch(model, substeps))
+    timed[f"raw_batch_{BATCH}"] = (BATCH, raw_batch(model, substeps, round(time_limit * env.control_rate)))
     timed["sync_64"] = (64, vector(SyncVectorEnv([lambda: gymnasium.make(id_) for _ in range(64)])))
     timed["raw_step"] = (1, raw_step(model, substeps))
     return timed
@@ -160,13 +161,19 @@ def raw_step(model: mujoco.MjModel, substeps: int) -> Stepper:
     return step
 
 
-def raw_batch(model: mujoco.MjModel, substeps: int) -> Stepper:
+def raw_batch(model: mujoco.MjModel, substeps: int, episode: int) -> Stepper:
     batch, scale = Batch(model, nsim=BATCH, persistent=True), Controls(model)
     batch.reset(keyframe=0)
     batch.bind("sensordata")
     control, action = batch.bind("ctrl"), held((BATCH, model.nu))
+    turn = np.arange(BATCH, dtype=np.int32) % episode
+    calls = 0
 
     def step() -> None:
+        nonlocal calls
+        calls += 1
+        if (over := np.flatnonzero(turn == calls % episode).astype(np.int32)).size:
+            batch.reset(over, keyframe=0)
         control[:] = scale(action())
         batch.step(nstep=substeps, stage=mujoco.mjtStage.mjSTAGE_VEL.value)
 
