@@ -9,7 +9,7 @@ import numpy as np
 
 from .environment import Environment
 from .limb import Limb
-from .make import make_env
+from .make import check_id, env_ids, make_env
 from .registry import DEFINITIONS
 
 UNITS = {
@@ -51,6 +51,7 @@ def describe_env(id_: str) -> dict[str, Any]:
     Raises:
         ConfigurationError: there is no such environment.
     """
+    check_id(id_, env_ids())
     env: Any = make_env(id_).unwrapped
     env.reset(seed=0)
     info = env.step(np.zeros(env.action_space.shape))[-1]

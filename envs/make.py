@@ -30,7 +30,7 @@ def make_env(id_: str, **options: Any) -> Env:
     Raises:
         ConfigurationError: there is no such environment, or an option has a value that cannot be used.
     """
-    _check(id_, env_ids() + eeg_ids())
+    check_id(id_, env_ids() + eeg_ids())
     env: Env = gymnasium.make(id_, disable_env_checker=True, **options)
     return env
 
@@ -41,12 +41,17 @@ def make_vec(id_: str, num_envs: int, num_threads: int | None = None, **options:
     Raises:
         ConfigurationError: there is no such environment, or an option has a value that cannot be used.
     """
-    _check(id_, env_ids())
+    check_id(id_, env_ids())
     env = gymnasium.make_vec(id_, num_envs, vectorization_mode="vector_entry_point", num_threads=num_threads, **options)
     assert isinstance(env, VectorEnvironment)
     return env
 
 
-def _check(id_: str, known: list[str]) -> None:
+def check_id(id_: str, known: list[str]) -> None:
+    """Say that an environment must be one of a few.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
     if id_ not in known:
-        raise ConfigurationError(f"There is no environment '{id_}'.", f"Choose one of {', '.join(known)}.")
+        raise ConfigurationError(f"There is no environment '{id_}' here.", f"Choose one of {', '.join(env_ids())}.")

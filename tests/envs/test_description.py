@@ -82,3 +82,8 @@ def test_joints_are_named_in_the_order_of_their_angles():
 def test_an_unknown_environment_is_refused():
     with pytest.raises(ConfigurationError, match="There is no environment 'ArmReach'"):
         describe_env("ArmReach")
+
+
+def test_one_whose_observation_is_eeg_is_not_described_here():
+    with pytest.raises(ConfigurationError, match="no environment 'motorctl/ArmReachEEG-v0' here"):
+        describe_env("motorctl/ArmReachEEG-v0")

@@ -95,7 +95,7 @@ def test_without_opengl_the_rest_is_there(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("--env ArmReach", "There is no environment 'ArmReach'. Choose one of"),
+        ("--env ArmReach", "There is no environment 'ArmReach' here. Choose one of"),
         ("--command thought", "'thought'. Use one of 'muscles', 'velocity', 'torque'."),
         ("--episodes 0", "episodes is 0"),
         ("--episodes -4", "episodes is -4"),
