@@ -18,6 +18,7 @@ from sklearn.utils import check_random_state  # type: ignore[import-untyped]
 from sklearn.utils.validation import check_is_fitted  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
+from motorctl.errors import check_positive
 from motorctl.threads import one_thread
 
 from .recurrent import ControllerConfig, RecurrentController
@@ -72,6 +73,8 @@ class _Recurrent(BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def _fit(self, trials: list[NDArray[np.float32]], outputs: int, loss: Callable[[Batch, Tensor], Tensor]) -> None:
+        check_positive("epochs", self.epochs)
+        check_positive("learning_rate", self.learning_rate)
         rows = np.concatenate(trials)
         std = rows.std(axis=0)
         self.n_features_in_ = rows.shape[1]
@@ -118,7 +121,7 @@ class RecurrentClassifier(ClassifierMixin, _Recurrent):  # type: ignore[misc]
         check_targets(trials, labels, (1,))
         self.classes_, numbers = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"y holds only the class {self.classes_[0]!r}; two or more are needed.")
+            raise ValueError(f"y holds only the class {self.classes_[0]}; two or more are needed.")
         targets = torch.from_numpy(numbers)
 
         def loss(batch: Batch, logits: Tensor) -> Tensor:

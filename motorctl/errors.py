@@ -39,3 +39,13 @@ def check_positive(name: str, value: float) -> None:
     """
     if not 0 < value < float("inf"):
         raise ConfigurationError(f"{name} is {value:g}.", "Give a number above 0.")
+
+
+def check_seed(seed: int) -> None:
+    """Say that a seed must be a whole number that every generator takes.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    if not 0 <= seed < 2**32:
+        raise ConfigurationError(f"seed is {seed}.", "Give a whole number from 0 to 4294967295.")

@@ -16,11 +16,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
+from pylsl import local_clock  # type: ignore[import-untyped]
 from rich.console import Console
 
 from motorctl.agents import ControllerConfig, RecurrentController
 from motorctl.envs import Env, RenderingError, make_env
-from motorctl.errors import StreamError, check_positive
+from motorctl.errors import StreamError, check_positive, check_seed
 from motorctl.evaluation.figures import draw_hand_paths, write_video
 from motorctl.evaluation.metrics import mean_pearson_r
 from motorctl.person.brain import Brain
@@ -28,7 +29,7 @@ from motorctl.person.user import User
 from motorctl.runs import check_json_path, open_run_folder, plain, write_json
 from motorctl.runtime.limb_stream import limb_outlet
 from motorctl.runtime.live import run_live
-from motorctl.runtime.loop import Step
+from motorctl.runtime.loop import Reader, Step
 from motorctl.runtime.report import number, percent, print_table, summary_rows
 from motorctl.runtime.shuffled import shuffled_success_rate
 from motorctl.runtime.summary import summarize
@@ -79,6 +80,7 @@ def demo(config: DemoConfig) -> None:
     console = Console()
     check_json_path(config.json)
     check_positive("seconds", config.seconds)
+    check_seed(config.seed)
     env = make_env(ENVIRONMENT, command="velocity", control_rate=config.pipeline.rate)
     folder = open_run_folder(config.out, "demo", config)
     started = time.perf_counter()
@@ -90,12 +92,12 @@ def demo(config: DemoConfig) -> None:
     name = f"motorctl-demo-{os.getpid()}"
     outlet = limb_outlet(f"{name}-limb", config.pipeline.rate)
     with person_in_headset(name, config):
-        source = LSLSource(find_stream(name=name, timeout=60.0))
+        reader = Reader(LSLSource(find_stream(name=name, timeout=60.0)), checkpoint.pipeline, local_clock)
         if not outlet.wait_for_consumers(30.0):
             raise StreamError(
                 "The simulated person does not see the arm.", "Let UDP 16571 and TCP 16572-16604 through."
             )
-        steps, ended = run_live(checkpoint, source, env, outlet, config.seconds, config.seed, console)
+        steps, ended = run_live(checkpoint, reader, env, outlet, config.seconds, config.seed, console)
     summary = summarize(steps)
     shuffled = shuffled_success_rate(steps, env, config.seed)
     results = asdict(summary) | {

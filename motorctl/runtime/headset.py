@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from motorctl.errors import ConfigurationError, StreamError
+from motorctl.errors import ConfigurationError, StreamError, check_positive, check_seed
 from motorctl.person.brain import make_brain
 from motorctl.person.person import Person
 from motorctl.person.user import User
@@ -16,7 +16,7 @@ from motorctl.signals.board import open_board, stream_board
 from motorctl.signals.faults import Fault, Faults, open_sink
 from motorctl.signals.headset import play_recording, say, stream_chunks
 from motorctl.signals.lsl import LSLSource, find_stream, hush
-from motorctl.signals.recording import read_recording
+from motorctl.signals.recording import read_recording, say_notes
 from motorctl.threads import one_thread
 
 
@@ -64,6 +64,8 @@ def headset(config: HeadsetConfig) -> None:
         ConfigurationError: an option has a value that cannot be used.
     """
     hush()
+    check_seed(config.seed)
+    check_positive("control_rate", config.control_rate)
     if config.recording and config.board:
         raise ConfigurationError("Both --recording and --board are given.", "Choose one.")
     stop = threading.Event()
@@ -72,6 +74,7 @@ def headset(config: HeadsetConfig) -> None:
     faults = Faults(config.fault, config.fault_every, config.seed)
     if config.recording:
         recording = read_recording(config.recording, config.unit)
+        say_notes(recording)
         play_recording(
             recording,
             config.name,

@@ -14,16 +14,17 @@ from rich.console import Console
 
 from motorctl.agents import Stepper
 from motorctl.envs import Env, make_env
-from motorctl.errors import ConfigurationError, StreamError, check_positive
+from motorctl.errors import ConfigurationError, StreamError, check_positive, check_seed
 from motorctl.runs import check_json_path, open_run_folder, write_json
 from motorctl.runtime.cued_trials import CuedTrials
 from motorctl.runtime.limb_stream import limb_outlet, limb_sample
-from motorctl.runtime.loop import Step, Trials, free_reaching, run_loop
+from motorctl.runtime.loop import Reader, Step, Trials, free_reaching, run_loop
 from motorctl.runtime.report import number, print_cue, print_table, print_trial, summary_rows
 from motorctl.runtime.summary import summarize
+from motorctl.signals.gate import gated_in_words
 from motorctl.signals.lsl import IsolatedSource, LSLSource, MarkerInlet, find_stream, hush, open_markers
 from motorctl.signals.pipeline import Pipeline
-from motorctl.signals.stream import Chunk, Source, channel_indices
+from motorctl.signals.stream import Chunk
 from motorctl.training.checkpoint import Checkpoint, load_checkpoint
 
 ENDLESS = {"time_limit": 3600.0, "dwell": 3600.0}
@@ -73,6 +74,8 @@ def live(config: LiveConfig) -> None:
     console = Console()
     check_json_path(config.json)
     check_positive("seconds", config.seconds)
+    check_positive("timeout", config.timeout)
+    check_seed(config.seed)
     checkpoint = load_checkpoint(config.controller)
     if checkpoint.command != "velocity":
         raise ConfigurationError(
@@ -83,7 +86,7 @@ def live(config: LiveConfig) -> None:
     env = make_env(name, command=checkpoint.command, control_rate=rate)
     found = find_stream(config.stream, timeout=config.timeout)
     source = (IsolatedSource if config.isolated else LSLSource)(found, config.timeout, config.unit)
-    channel_indices(source.info, checkpoint.pipeline.info)
+    reader = Reader(source, checkpoint.pipeline, local_clock)
     markers = find_markers(config.markers, source.info.name) if checkpoint.cues else None
     cued = None
     if markers:
@@ -95,14 +98,14 @@ def live(config: LiveConfig) -> None:
     console.print(f"'{source.info.name}' moves {name} for {config.seconds:g} s; {asked}.")
     outlet = limb_outlet(config.limb_stream, rate)
     steps, ended = run_live(
-        checkpoint, source, env, outlet, config.seconds, config.seed, console, cued or free_reaching
+        checkpoint, reader, env, outlet, config.seconds, config.seed, console, cued or free_reaching
     )
     summary = summarize(steps)
     rows = summary_rows(summary)
     happened = Counter(event.kind for event in source.events)
     delay = 1e3 * checkpoint.pipeline.delay
     results = asdict(summary) | {"pipeline_delay_ms": delay, "ended": ended, "seed": config.seed}
-    results["stream_events"] = happened
+    results |= {"stream_events": happened, "gated": reader.gated}
     if cued:
         followed = sum(cue.moved > 0 for cue in cued.results)
         results["cues"] = [cue._asdict() for cue in cued.results]
@@ -111,15 +114,18 @@ def live(config: LiveConfig) -> None:
     if config.json:
         write_json(config.json, results)
     for kind, text in {event.kind: event.text for event in source.events}.items():
-        console.print(f"stream: {happened[kind]} x {kind}, the last: {text}.", highlight=False)
+        console.print(f"stream: {happened[kind]} x {kind}, the last: {text}.", highlight=False, markup=False)
+    if reader.gated:
+        console.print(f"stream: {gated_in_words(reader.gated)}.", highlight=False, markup=False)
     rows.append(("pipeline delay", number(delay, "ms", 0)))
-    print_table(console, f"live: {summary.seconds:.0f} s, {ended}", rows)
+    console.print(f"ended: {ended.rstrip('.')}.", highlight=False, markup=False)
+    print_table(console, f"live: {summary.seconds:.0f} s", rows)
     console.print(f"summary.json is in {folder}.")
 
 
 def run_live(
     checkpoint: Checkpoint,
-    source: Source,
+    reader: Reader,
     env: Env,
     outlet: StreamOutlet,
     seconds: float,
@@ -137,14 +143,12 @@ def run_live(
     try:
         decoder = Stepper(checkpoint.controller)
         warm_up(checkpoint.pipeline, decoder, env)
-        with source:
+        with reader.source:
             started = local_clock()
             loop = run_loop(
-                source,
-                checkpoint.pipeline,
+                reader,
                 decoder,
                 env,
-                local_clock,
                 seconds,
                 seed,
                 sinks=[lambda step: outlet.push_sample(limb_sample(step)), steps.append],

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motorctl.envs import Env
+from motorctl.signals.gate import Gated
 from motorctl.signals.pipeline import Features, Pipeline, PipelineState, join_features
 from motorctl.signals.stream import Source, channel_indices
 
@@ -76,11 +77,9 @@ def free_reaching(step: Step) -> dict[str, Any] | None:
 
 
 def run_loop(
-    source: Source,
-    pipeline: Pipeline,
+    reader: Reader,
     controller: Decoder,
     env: Env,
-    now: Callable[[], float],
     seconds: float,
     seed: int,
     sinks: Iterable[Sink] = (),
@@ -89,23 +88,21 @@ def run_loop(
     """Run ``controller`` on ``env`` for ``seconds``, one :class:`Step` at a time; ends early if the stream is lost.
 
     Args:
-        source: opened; must have the pipeline's channels.
-        pipeline: fitted, at the environment's control rate.
+        reader: of an opened source, with a pipeline at the environment's control rate.
         controller: takes its features one row at a time.
-        now: the clock that the source's time stamps are on (s).
         sinks: told of every step as soon as its command is out.
         trials: says when a new trial begins; by default when one ends, with the limb left where it is.
 
     Raises:
-        StreamError: the source does not give what the pipeline needs.
+        StreamError: the stream is gone for good, or has come back different.
     """
-    reader = Reader(source, pipeline, now)
+    now = reader.now
     period = 1 / env.get_wrapper_attr("control_rate")
     to_action = env.get_wrapper_attr("to_action")
     hidden = controller.initial_state()
     command: NDArray[np.floating] = np.zeros(2)
     env.reset(seed=seed)
-    started = trial_start = now()
+    started = trial_start = reader.newest = now()
     deadline = started + period
     while deadline <= started + seconds + period / 2 and now() - reader.newest < LOST:
         # The network has to see every row, the oldest first; the limb only what it says of the newest.
@@ -140,19 +137,33 @@ def run_loop(
 
 
 class Reader:
-    """Turns whatever has arrived into features; remembers the pipeline's state and how old the newest sample is."""
+    """Turns whatever has arrived into features; remembers the pipeline's state and how old the newest sample is.
+
+    Args:
+        source: must have the pipeline's channels.
+        pipeline: fitted.
+        now: the clock that the source's time stamps are on (s).
+
+    Raises:
+        StreamError: the source does not give what the pipeline needs.
+    """
 
     def __init__(self, source: Source, pipeline: Pipeline, now: Callable[[], float]) -> None:
-        self.newest = now()
-        self._source, self._pipeline, self._now = source, pipeline, now
+        self.newest, self.now = now(), now
+        self.source, self._pipeline = source, pipeline
         self._columns = channel_indices(source.info, pipeline.info)
         self._state: PipelineState | None = None
+
+    @property
+    def gated(self) -> Gated:
+        """What was missing or taken for an artefact so far (:meth:`Pipeline.gated`)."""
+        return self._pipeline.gated(self._state)
 
     def read_until(self, deadline: float) -> Features:
         """All feature rows that become complete before ``deadline``; returns then."""
         parts = []
-        while (left := deadline - self._now()) > 0:
-            chunk = self._source.read(left)
+        while (left := deadline - self.now()) > 0:
+            chunk = self.source.read(left)
             if len(chunk):
                 features, self._state = self._pipeline.process(chunk.select(self._columns), self._state)
                 self.newest = float(chunk.times[-1])

@@ -69,6 +69,7 @@ def streams(config: StreamsConfig) -> None:
     hush()
     check_json_path(config.json)
     check_positive("seconds", config.seconds)
+    check_positive("timeout", config.timeout)
     console = Console()
     found = visible_streams(config.timeout)
     with console.status(f"listening for {config.seconds:g} s"):

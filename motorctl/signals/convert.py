@@ -56,6 +56,8 @@ def convert(config: ConvertRecording) -> None:
     try:
         said = write(streams, part)
         part.replace(config.target)
+    except OSError as error:  # a full disk shows when a file is closed, without its name
+        raise OSError(error.errno, error.strerror or str(error), str(config.target)) from error
     finally:
         part.unlink(missing_ok=True)
     names = ", ".join(f"'{s.info.name}' ({len(s.info.channels)} channels, {s.duration:g} s)" for s in streams)

@@ -4,6 +4,7 @@ where that would change what was measured."""
 from __future__ import annotations
 
 import csv
+import io
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -103,10 +104,12 @@ def write_edf(recordings: tuple[Recording, ...], path: Path) -> list[str]:
             )
             signals.append(signal)
         marks = [edfio.EdfAnnotation(*mark) for mark in zip(onsets, durations, texts, strict=True)]
-        edfio.Edf(signals, annotations=marks, data_record_duration=count / rate).write(path)
+        whole = io.BytesIO()  # written to a full disk, edfio's own file lacks its end without a word
+        edfio.Edf(signals, annotations=marks, data_record_duration=count / rate).write(whole)
     except ValueError as error:
         problem = " ".join(str(error).split()).rstrip(".")
         raise RecordingError(f"EDF cannot hold '{recording.path}': {problem}.", "Write .fif, .csv or .xdf.") from error
+    path.write_bytes(whole.getbuffer())
     coarsest = int(np.argmax(steps))
     channel = recording.info.channels[coarsest]
     notes.append(f"EDF keeps 16 bits: steps of up to {steps[coarsest]:.2g} {channel.unit} ({channel.label}).")

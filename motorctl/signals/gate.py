@@ -18,6 +18,17 @@ GATE_WINDOW = 1.0
 """Length of the trailing window (s): a channel stays shut for as long after its last artefact."""
 
 
+Gated = dict[str, dict[str, float]]
+"""Electrode to the shares of its samples that were ``missing``, ``rejected`` or ``flat``; of those with any."""
+
+
+def gated_in_words(gated: Gated) -> str:
+    """How many electrodes, and which of them most."""
+    most = max(gated, key=lambda electrode: sum(gated[electrode].values()))
+    shares = ", ".join(f"{reason} {100 * share:.2g} %" for reason, share in gated[most].items() if share)
+    return f"{len(gated)} electrode{'s' * (len(gated) > 1)} gated at times, {most} the most ({shares})"
+
+
 class GateState(NamedTuple):
     """The samples of the trailing window."""
 

@@ -28,6 +28,7 @@ LOUD = 3.0
 
 _ROBUST = 0.7413  # a normal distribution's standard deviation over its interquartile range
 _FEWEST = 4  # channels to tell an unusual one among
+_SECOND = 10  # rows at least that a second is taken to have: of a stream of 1 Hz, one says nothing
 _SHOWN = 5  # gaps, and onsets of a cue
 _ELECTRICAL = ("EEG", "EOG", "EMG", "ECG")
 
@@ -103,7 +104,7 @@ def channel_reports(recording: Recording) -> list[ChannelReport]:
     """Each channel's amplitude, and what is unusual about it."""
     present = recording.mask.any(axis=1)
     samples, mask = recording.samples[present], recording.mask[present]
-    amplitudes = robust_amplitudes(samples, round(recording.info.rate) or len(samples))
+    amplitudes = robust_amplitudes(samples, _block(recording))
     eeg = np.array([channel.kind == "EEG" for channel in recording.info.channels])
     scores = np.zeros(len(eeg))
     if np.count_nonzero(np.isfinite(amplitudes[eeg])) >= _FEWEST:
@@ -120,6 +121,10 @@ def channel_reports(recording: Recording) -> list[ChannelReport]:
             ChannelReport(channel.label, channel.kind, channel.unit, float(amplitudes[column]), missing, said)
         )
     return reports
+
+
+def _block(recording: Recording) -> int:
+    return max(_SECOND, round(recording.info.rate)) if recording.info.rate else len(recording)
 
 
 def robust_amplitudes(samples: NDArray[np.float32], block: int) -> NDArray[np.float64]:

@@ -28,7 +28,7 @@ from motorctl.errors import ConfigurationError
 from motorctl.signals.bad_channels import find_bad_channels
 from motorctl.signals.covariance import from_upper_triangle, riemannian_mean, symmetric_exponential, tangent_vectors
 from motorctl.signals.features import Features, join_features
-from motorctl.signals.gate import GateState, find_artefacts, open_gate
+from motorctl.signals.gate import Gated, GateState, find_artefacts, open_gate
 from motorctl.signals.missing import MissingState, fill_missing, first_state
 from motorctl.signals.pipeline_config import PipelineConfig, check_fits
 from motorctl.signals.pipeline_design import PipelineDesign
@@ -194,8 +194,10 @@ class Pipeline:
         """Features that the unfitted pipeline gave, as this fitted one gives them."""
         return features._replace(values=self._scale(features.values.astype(float)))
 
-    def gated(self, state: PipelineState) -> dict[str, dict[str, float]]:
+    def gated(self, state: PipelineState | None) -> Gated:
         """Share of its samples so far that were ``missing``, ``rejected`` or ``flat``, for each electrode with any."""
+        if state is None:  # nothing has come yet
+            return {}
         shares = (state.gated / max(1, state.samples)).T.tolist()
         named = zip(self.design.electrodes, shares, strict=True)
         return {e: dict(zip(("missing", "rejected", "flat"), share, strict=True)) for e, share in named if any(share)}

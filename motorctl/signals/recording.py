@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -172,6 +173,8 @@ def read_streams(path: str | Path, unit: str | None = None, rate: float | None =
         raise RecordingError(f"'{path}' says its own sampling rate.", "Leave out the rate.")
     if rate is not None and not 0 < rate < float("inf"):
         raise RecordingError(f"The rate given for '{path}' is {rate:g} Hz.", "Give a number above 0.")
+    if not path.stat().st_size:
+        raise RecordingError(f"'{path}' is empty.", "Copy or download the file again.")
     reader: Callable[[Path, str | None, float | None], tuple[Recording, ...]]
     reader = import_module(f"motorctl.signals.formats.{module}").read
     try:
@@ -179,6 +182,12 @@ def read_streams(path: str | Path, unit: str | None = None, rate: float | None =
     except OSError as error:
         reason = error.strerror or " ".join(str(error).split()).rstrip(".")
         raise RecordingError(f"'{path}' cannot be read: {reason}.", "Check the file and its rights.") from error
+
+
+def say_notes(recording: Recording) -> None:
+    """Say on standard error, a line each, what a reader left out, cut short or put right."""
+    for note in recording.notes:
+        print(f"{recording.path}: {note}", file=sys.stderr, flush=True)
 
 
 def suffix_of(path: Path) -> str:
@@ -203,9 +212,12 @@ def choose_stream(recordings: tuple[Recording, ...], name: str | None = None) ->
             for r in recordings
         )
         wanted = f"'{name}'" if name is not None else "the one to use" if fitting else "a regular one"
+        cure = "Rename twins." if fitting else "Name a stream it has."
+        if fitting and name is None:
+            cure = "Name one with --stream, or first write it into a file with 'motorctl convert --stream'."
         raise RecordingError(
             f"'{recordings[0].path}' has {len(fitting) or 'no'} stream{'s' * (len(fitting) != 1)} that could be "
             f"{wanted}: {there}.",
-            "Name one stream, or rename twins." if fitting else "Name a stream it has.",
+            cure,
         )
     return fitting[0]

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from motorctl.agents import RecurrentController
+from motorctl.errors import check_positive
 from motorctl.threads import one_thread
 from motorctl.training.calibration import class_probabilities
-from motorctl.training.imitation import Progress
+from motorctl.training.imitation import Progress, check_weight_decay, finite
 from motorctl.training.trials import Trials
 
 
@@ -37,22 +38,37 @@ def train_classes(
     """Train ``controller`` in place; returns the cross-entropy (nats a row) of every epoch.
 
     Torch's random generator draws the dropout: seed it first.
+
+    Raises:
+        ConfigurationError: a number in ``config`` is out of its range, or training diverges.
     """
+    check_class_training(config)
     optimizer = torch.optim.AdamW(controller.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     losses = []
     controller.train()
     with one_thread():
         for epoch in range(1, config.epochs + 1):
-            logits, _ = controller(trials.features, controller.initial_state(len(trials)))
+            logits, _ = controller(trials.features, controller.initial_state(len(trials)), trials.lengths)
             loss = cross_entropy(logits, trials)
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(controller.parameters(), config.clip)
             optimizer.step()
-            losses.append(float(loss.detach()))
+            losses.append(finite(float(loss.detach())))
             progress(epoch, losses[-1])
     controller.eval()
     return losses
+
+
+def check_class_training(config: ClassTraining) -> None:
+    """Say what no training could use.
+
+    Raises:
+        ConfigurationError: a number is out of its range.
+    """
+    for name in ("epochs", "learning_rate", "clip"):
+        check_positive(name, getattr(config, name))
+    check_weight_decay(config.weight_decay)
 
 
 def cross_entropy(logits: Tensor, trials: Trials) -> Tensor:
@@ -68,7 +84,7 @@ def class_logits(controller: RecurrentController, trials: Trials) -> Tensor:
     """``(trial, time, class)``."""
     controller.eval()
     with one_thread():
-        logits: Tensor = controller(trials.features, controller.initial_state(len(trials)))[0]
+        logits: Tensor = controller(trials.features, controller.initial_state(len(trials)), trials.lengths)[0]
     return logits
 
 

@@ -4,9 +4,11 @@ that learn from tables and sets of sequences."""
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -16,22 +18,30 @@ from rich.console import Console
 from rich.table import Table
 
 from motorctl.agents import ControllerConfig, RecurrentController
-from motorctl.errors import ConfigurationError
+from motorctl.errors import ConfigurationError, check_positive, check_seed
 from motorctl.runs import check_json_path, open_run_folder, plain, write_json
 from motorctl.signals.pipeline import MOTOR_RHYTHMS, Pipeline, PipelineConfig
+from motorctl.signals.recording import Recording
+from motorctl.signals.stream import StreamInfo
 from motorctl.training.calibration import calibration_error, fit_temperature
 from motorctl.training.checkpoint import Checkpoint, save_checkpoint
-from motorctl.training.classes import ClassTraining, class_logits, train_classes, trial_probabilities
+from motorctl.training.classes import (
+    ClassTraining,
+    check_class_training,
+    class_logits,
+    train_classes,
+    trial_probabilities,
+)
 from motorctl.training.classify_sequences import PRESETS as SEQUENCE_PRESETS
 from motorctl.training.classify_sequences import ClassifySequences, classify_sequences
-from motorctl.training.csp import SpatialPatterns, band_pipeline, fit_patterns
+from motorctl.training.csp import BAND, SpatialPatterns, band_pipeline, fit_patterns
 from motorctl.training.cues import before_held_back
 from motorctl.training.imitation import Progress
 from motorctl.training.progress import progress_bar
-from motorctl.training.recordings import read_alike, scaled
+from motorctl.training.recordings import gated, print_gated, read_alike, scaled
 from motorctl.training.scoring import ClassScore, class_score
 from motorctl.training.sequence import Sequence, hold_back
-from motorctl.training.trials import Trials, class_names, class_sequence, parse_classes, stack_trials
+from motorctl.training.trials import Trials, class_names, class_sequence, parse_classes, permuted, stack_trials
 
 
 @dataclass(frozen=True)
@@ -42,9 +52,10 @@ class Classifier:
     """Which stretch of a trial is used, from and to how long after its cue (s); a trial ends with its annotation."""
     pipeline: PipelineConfig = replace(MOTOR_RHYTHMS, rate=8.0)
     """From EEG to features; of its options, csp takes only the rate and the power window."""
-    front_end: Literal["rhythms", "csp"] = "rhythms"
-    """What the features are: those of the pipeline, or the power of common spatial patterns learned from the trials
-    (Ramoser et al. 2000; needs scikit-learn)."""
+    front_end: Literal["rhythms", "csp", "riemann"] = "rhythms"
+    """What the features are: those of the pipeline; the power of common spatial patterns learned from the trials
+    (Ramoser et al. 2000; needs scikit-learn); or, in place of the pipeline's powers, the tangent space of its channels'
+    covariance, 7-30 Hz (Barachant et al. 2012)."""
     controller: ControllerConfig = field(default_factory=lambda: ControllerConfig(widths=(16,), dropout=0.5))
     """The recurrent network."""
     training: ClassTraining = field(default_factory=ClassTraining)
@@ -58,11 +69,11 @@ class ClassifyRecordings(Classifier):
     preset: str = "recordings"
     """System to start from: recordings, eeg-table, gated-sequences or long-sequences; the options below are its."""
     recordings: tuple[Path, ...] = ()
-    """EDF+ files to train on."""
+    """Recordings to train on, with cues: EDF, BDF, FIF, BrainVision, XDF, CSV and others."""
     cues: tuple[str, ...] = ()
     """Which annotation is which class, such as T1=fists T2=feet; the names are free."""
     test: tuple[Path, ...] = ()
-    """EDF+ files to test on, never trained on; without any, the last trials of each recording are held back."""
+    """Recordings to test on, never trained on; without any, the last trials of each recording are held back."""
     out: Path | None = None
     """Run folder to write; by default a new one under runs/."""
     json: Path | None = None
@@ -101,8 +112,8 @@ def classify_recordings(config: ClassifyRecordings) -> None:
     started = time.perf_counter()
     console = Console()
     check_json_path(config.json)
-    cues = parse_classes(config.cues)
     check_options(config)
+    cues = parse_classes(config.cues)
     held_back = 0.0 if config.test else config.hold_back
     sequences, pipeline = read_sequences(config.recordings, config.test, cues, config, held_back)
     gap = pipeline.memory + (config.pipeline.power_window if config.front_end == "csp" else 0)
@@ -126,11 +137,12 @@ def classify_recordings(config: ClassifyRecordings) -> None:
     }
     with progress_bar(console, "training on permuted labels", config.permutations) as progress:
         results["test"]["permuted_accuracy"] = permuted_accuracy(
-            train, test, names, config, config.seed, config.permutations, progress
+            learned, tested, pipeline, names, config, config.seed, config.permutations, progress
         )
     results |= {"train": {"trials": len(train), "accuracy": score(controller, train, names).accuracy}}
     results |= {"temperature": temperature, "calibrated_on": calibrated_on, "front_end": config.front_end}
     results |= {"classes": names, "pipeline_delay_ms": 1e3 * prepared.delay, "bad_channels": prepared.pipeline.bads}
+    results["gated"] = gated([*config.recordings, *config.test], sequences)
     results |= {"seed": config.seed, "seconds": time.perf_counter() - started}
 
     data = {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in config.recordings}
@@ -143,6 +155,7 @@ def classify_recordings(config: ClassifyRecordings) -> None:
     for path in filter(None, (folder / "summary.json", config.json)):
         write_json(path, results)
     console.print(score_table(results["test"], names))
+    print_gated(console, results["gated"])
     console.print(f"Controller and summary.json are in {folder}; pipeline delay {1e3 * prepared.delay:.0f} ms.")
 
 
@@ -153,13 +166,15 @@ def check_options(config: ClassifyRecordings) -> None:
         ConfigurationError: an option is out of its range, or a recording is to be trained and tested on.
     """
     if not config.recordings:
-        raise ConfigurationError("No recording to train on is given.", "Name EDF+ files with --recordings.")
+        raise ConfigurationError("No recording to train on is given.", "Name one or more with --recordings.")
     if not 0 < config.hold_back < 1:
         raise ConfigurationError(f"hold-back is {config.hold_back:g}.", "Choose a share above 0 and below 1.")
     if not 0 <= config.window[0] < config.window[1]:
         raise ConfigurationError(f"Window {config.window} is empty or begins before the cue.", "Choose such as 0.5 4.")
-    if config.training.epochs < 1 or config.permutations < 0:
-        raise ConfigurationError("epochs is below 1, or permutations below 0.", "Choose such as 30 and 20.")
+    check_class_training(config.training)
+    check_seed(config.seed)
+    if config.permutations < 0:
+        raise ConfigurationError(f"permutations is {config.permutations}.", "Choose such as 20, or 0 for none.")
     if both := {p.resolve() for p in config.recordings} & {p.resolve() for p in config.test}:
         raise ConfigurationError(f"{min(both)} is to be trained and tested on.", "Name it once.")
 
@@ -171,10 +186,42 @@ def read_sequences(
     train on, less the share of their trials that is held back, and not yet fitted."""
     learned = list(train)
     recordings = read_alike([*learned, *test])
+    check_different(recordings)
     seen = [before_held_back(recording, cues, held_back) for recording in recordings[: len(learned)]]
     info = recordings[0].info
-    pipeline = Pipeline(band_pipeline(info) if config.front_end == "csp" else config.pipeline, info).calibrate(seen)
+    pipeline = Pipeline(front_end_pipeline(config, info), info).calibrate(seen)
     return [class_sequence(recording, cues, pipeline, config.window) for recording in recordings], pipeline
+
+
+def check_different(recordings: list[Recording]) -> None:
+    """Say that a recording is there twice, under two names or one: what it holds would count twice, or be tested on
+    what was learned.
+
+    Raises:
+        ConfigurationError: two hold the same samples.
+    """
+    for first, second in combinations(recordings, 2):
+        if np.array_equal(first.samples, second.samples, equal_nan=True):
+            raise ConfigurationError(f"{first.path} and {second.path} hold the same samples.", "Name one of them.")
+
+
+def front_end_pipeline(config: Classifier, info: StreamInfo) -> PipelineConfig:
+    """The pipeline of the front end, for recordings like ``info``.
+
+    Raises:
+        ConfigurationError: the front end cannot give what the pipeline's options ask for.
+    """
+    if config.front_end == "rhythms":
+        return config.pipeline
+    if config.front_end == "riemann":
+        return replace(config.pipeline, amplitude_band=None, power_bands=(), covariance_band=BAND)
+    if not 0 < config.pipeline.rate <= info.rate:
+        raise ConfigurationError(
+            f"Feature rate {config.pipeline.rate:g} Hz does not fit a stream sampled at {info.rate:g} Hz.",
+            f"Choose a rate of at most {info.rate:g} Hz.",
+        )
+    check_positive("power_window", config.pipeline.power_window)
+    return band_pipeline(info)
 
 
 class Prepared(NamedTuple):
@@ -200,7 +247,7 @@ class Prepared(NamedTuple):
 
 def prepare(learned: list[Sequence], pipeline: Pipeline, config: Classifier) -> Prepared:
     """Fit scaling, or spatial patterns, to sequences that the unfitted pipeline gave."""
-    if config.front_end == "rhythms":
+    if config.front_end != "csp":
         return Prepared(pipeline.fit([s.features for s in learned]))
     rate, window = config.pipeline.rate, config.pipeline.power_window
     return Prepared(pipeline, fit_patterns(learned, pipeline.info.rate, rate, window))
@@ -265,19 +312,24 @@ def score(controller: RecurrentController, trials: Trials, names: tuple[str, ...
 
 
 def permuted_accuracy(
-    train: Trials,
-    test: Trials,
+    learned: list[Sequence],
+    tested: list[Sequence],
+    pipeline: Pipeline,
     names: tuple[str, ...],
     config: Classifier,
     seed: int,
     permutations: int,
     progress: Progress = lambda done, loss: None,
 ) -> float:
-    """Mean accuracy on ``test`` after training on ``train`` with its labels permuted by trial; NaN for none."""
+    """Mean accuracy on ``tested`` after all that is fitted was fitted to ``learned`` with its labels permuted by trial;
+    NaN for no permutation. Both are as the unfitted pipeline gave them."""
     generator = torch.Generator().manual_seed(seed)
     total = 0.0
     for done in range(1, permutations + 1):
-        controller, losses = fit(train.permuted(generator), len(names), config, seed + done)
+        dealt = permuted(learned, generator)
+        prepared = prepare(dealt, pipeline, config)
+        train, test = (stack_trials([prepared.apply(s) for s in part]) for part in (dealt, tested))
+        controller, losses = fit(train, len(names), config, seed + done)
         total += score(controller, test, names).accuracy
         progress(done, losses[-1])
     return total / permutations if permutations else float("nan")
@@ -296,5 +348,6 @@ def score_table(test: dict[str, Any], names: tuple[str, ...]) -> Table:
     table.add_row("95 % interval", f"{100 * low:.0f}-{100 * high:.0f} %")
     errors = test["calibration_error_before"], test["calibration_error"]
     table.add_row("calibration error", f"{errors[0]:.2f}, calibrated {errors[1]:.2f}")
-    table.add_row("labels permuted", f"{100 * test['permuted_accuracy']:.0f} %")
+    if math.isfinite(test["permuted_accuracy"]):
+        table.add_row("labels permuted", f"{100 * test['permuted_accuracy']:.0f} %")
     return table

@@ -105,6 +105,8 @@ def classify_sequences(config: ClassifySequences) -> None:
     check_options(config)
     if not config.splits:
         raise ConfigurationError("No split is named.", "Choose shuffled, by-block or both with --splits.")
+    if config.preset == "eeg-table" and config.labels:
+        raise ConfigurationError("A table has its labels in a column of its own.", "Leave --labels out.")
     if config.frame < 1:
         raise ConfigurationError(f"frame is {config.frame}.", "Give 1 or more.")
     examples = read(config, config.data, config.labels) if config.data else None

@@ -90,11 +90,11 @@ def cued_sequence(recording: Recording, cues: Cues, pipeline: Pipeline) -> Seque
             f"{recording.path} has cues without a duration, so how long the reach lasts is unknown.",
             "Use a recording whose annotations have durations.",
         )
-    features, _ = pipeline.process(Chunk(recording.samples, recording.times, recording.mask))
+    features, state = pipeline.process(Chunk(recording.samples, recording.times, recording.mask))
     targets = np.zeros((len(features.times), 2), np.float32)
     trial = np.full(len(features.times), -1)
     for number, cue in enumerate(trials):
         progress = (features.times - cue.onset) / cue.duration
         targets += minimum_jerk_velocity(progress, displacement(cues[cue.text]), cue.duration).astype(np.float32)
         trial[(progress >= 0) & (progress < 1)] = number
-    return Sequence(features, targets, trial)
+    return Sequence(features, targets, trial, pipeline.gated(state))

@@ -118,7 +118,7 @@ def _cut(count: int, share: float) -> int:
     """
     if count < 2:
         raise ConfigurationError(
-            "A class, or the whole set, has a single sequence, so it cannot be both learned and tested.",
-            "Give two or more of each.",
+            "There is a single sequence of a class, or in all, to be both learned and tested or calibrated on.",
+            "Give four or more of each class, or leave that class out; of a table, read fewer --rows together.",
         )
     return min(count - 1, max(1, count - round(share * count)))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from motorctl.agents import Network, detach
 from motorctl.errors import ConfigurationError, check_positive
 from motorctl.threads import one_thread
-from motorctl.training.imitation import Progress
+from motorctl.training.imitation import Progress, check_weight_decay, finite
 
 Losses = Callable[[Tensor], Iterator[Tensor]]
 """The losses of a batch, given the numbers of its sequences, one for each piece of time; an update follows on each."""
@@ -59,7 +59,7 @@ def fit(
         anneal: let the learning rate fall to zero along a cosine.
 
     Raises:
-        ConfigurationError: a number in ``config`` is out of its range.
+        ConfigurationError: a number in ``config`` is out of its range, or training diverges.
     """
     check_training(config)
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
@@ -78,7 +78,7 @@ def fit(
                     costs.append(float(loss.detach()))
             if schedule:
                 schedule.step()
-            history.append(sum(costs) / len(costs))
+            history.append(finite(sum(costs) / len(costs)))
             progress(epoch, history[-1])
     network.eval()
     return history
@@ -92,6 +92,7 @@ def check_training(config: SequenceTraining) -> None:
     """
     for name in ("epochs", "batch", "learning_rate", "clip"):
         check_positive(name, getattr(config, name))
+    check_weight_decay(config.weight_decay)
     if config.horizon < 0:
         raise ConfigurationError(f"horizon is {config.horizon}.", "Give a number of rows, or 0 for all.")
 

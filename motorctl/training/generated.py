@@ -69,7 +69,7 @@ def eeg_table(path: Path, seed: int, bouts: int = 10) -> Path:
 
 def reach_sequences(path: Path, seed: int, count: int = 240) -> Path:
     """``sequences (sequence, time)``: the speed of a hand (m/s, 50 Hz) in the first part of a reach of minimum jerk;
-    ``targets (sequence,)``: how far it will have gone at its end (m)."""
+    ``targets (sequence,)``: how far it will have gone at its end (m); and ``labels``: whether that is near or far."""
     rng = np.random.default_rng(seed)
     speeds, distances = [], rng.uniform(0.05, 0.3, count)
     for distance in distances:
@@ -77,7 +77,8 @@ def reach_sequences(path: Path, seed: int, count: int = 240) -> Path:
         progress = np.arange(0, seen, 0.02 / duration)
         speed = minimum_jerk_velocity(progress, np.array([distance, 0]), duration)[:, :1]
         speeds.append(speed + 0.01 * rng.standard_normal(speed.shape))
-    np.savez(path, sequences=side_by_side(speeds)[0][..., 0], targets=distances)
+    labels = np.where(distances < np.median(distances), "near", "far")
+    np.savez(path, sequences=side_by_side(speeds)[0][..., 0], targets=distances, labels=labels)
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from motorctl.agents import RecurrentController, detach
-from motorctl.errors import check_positive
+from motorctl.errors import ConfigurationError, check_positive
 from motorctl.threads import one_thread
 from motorctl.training.sequence import Lanes, Sequence, stack_lanes
 
@@ -50,7 +51,7 @@ def train(
     The error is in units of the controller's scale. Torch's random generator draws the dropout: seed it first.
 
     Raises:
-        ConfigurationError: a number in ``config`` is not above 0.
+        ConfigurationError: a number in ``config`` is out of its range, or training diverges.
     """
     check_imitation(config)
     horizon = max(1, round(config.horizon * rate))
@@ -62,7 +63,7 @@ def train(
     controller.train()
     with one_thread():
         for epoch in range(1, config.epochs + 1):
-            losses.append(train_epoch(controller, lanes, optimizer, horizon, config.clip))
+            losses.append(finite(train_epoch(controller, lanes, optimizer, horizon, config.clip)))
             schedule.step()
             progress(epoch, losses[-1])
     controller.eval()
@@ -73,10 +74,32 @@ def check_imitation(config: ImitationConfig) -> None:
     """Say what no training could use.
 
     Raises:
-        ConfigurationError: a number in ``config`` is not above 0.
+        ConfigurationError: a number in ``config`` is out of its range.
     """
     for name in ("epochs", "learning_rate", "lane", "horizon", "clip"):
         check_positive(name, getattr(config, name))
+    check_weight_decay(config.weight_decay)
+
+
+def check_weight_decay(decay: float) -> None:
+    """Say that an option must be a number, 0 or above.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    if not 0 <= decay < float("inf"):
+        raise ConfigurationError(f"weight_decay is {decay:g}.", "Give 0 or a number above 0.")
+
+
+def finite(loss: float) -> float:
+    """The loss.
+
+    Raises:
+        ConfigurationError: it is no number any more.
+    """
+    if not math.isfinite(loss):
+        raise ConfigurationError(f"Training diverged: its loss is {loss:g}.", "Choose a smaller learning rate.")
+    return loss
 
 
 def train_epoch(

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from motorctl.agents import ControllerConfig
-from motorctl.errors import ConfigurationError
+from motorctl.errors import ConfigurationError, check_seed
 from motorctl.runs import check_json_path, open_run_folder, plain, write_json
 from motorctl.training.arrays import ArrayRecording, read_arrays
 from motorctl.training.examples import side_by_side
@@ -38,7 +38,9 @@ class RegressArrays:
 
     preset: str = "recording"
     """System to start from: recording or sequence-regression; the options below are its."""
-    data: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="PATH")] = None
+    recording: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="PATH")] = None
+    """The recording, where --data does not name it."""
+    data: Path | None = None
     """An .npz with samples (time, channel), targets (time, output) and rate (Hz); optionally trials (time,),
     channel_names and target_names. NaN is a missing value. By default one is made from the seed: EEG of a simulated
     person, and the hand velocity that was intended."""
@@ -88,7 +90,11 @@ def regress_recording(config: RegressArrays) -> None:
     if config.controller.bidirectional:
         raise ConfigurationError("A network that reads both ways is not causal.", "Leave out bidirectional.")
     check_imitation(config.training)
-    recording = read_arrays(config.data) if config.data else None
+    check_seed(config.seed)
+    if config.recording and config.data:
+        raise ConfigurationError("Two recordings are named.", "Give one, by itself or with --data.")
+    path = config.recording or config.data
+    recording = read_arrays(path) if path else None
     earlier, later = halves(recording, config) if recording else (None, None)
     folder = open_run_folder(config.out, "train regress", config)
     if recording is None:
@@ -128,12 +134,15 @@ def halves(recording: ArrayRecording, config: RegressArrays) -> tuple[Sequence, 
     """What to train and what to test on.
 
     Raises:
-        ConfigurationError: too little is left to train on.
+        ConfigurationError: too little is left to train on, or to test on.
     """
     earlier, later = hold_back(recording.sequence, config.hold_back, gap=0.0)
-    known = np.isfinite(earlier.targets).sum(axis=0)
-    if known.min() < 2:
-        raise ConfigurationError("Too little is left to train on.", "Choose a smaller --hold-back.")
+    for part, use, cure in ((earlier, "train", "smaller"), (later, "test", "larger")):
+        if (few := np.isfinite(part.targets).sum(axis=0) < 2).any():
+            name = recording.target_names[int(few.argmax())]
+            raise ConfigurationError(
+                f"Fewer than two values of {name} are left to {use} on.", f"Choose a {cure} --hold-back."
+            )
     return earlier, later
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from motorctl.errors import ConfigurationError
+from motorctl.signals.gate import Gated
 from motorctl.signals.pipeline import Features
 
 
@@ -21,21 +22,23 @@ class Sequence:
         features: rows at the control rate.
         targets: ``(time, command)`` float32, the expert's command at each row.
         trial: ``(time,)`` number of the trial each row belongs to, -1 between trials.
+        gated: what was missing or taken for an artefact in the whole recording that it is of (:meth:`Pipeline.gated`).
     """
 
     features: Features
     targets: NDArray[np.float32]
     trial: NDArray[np.int64]
+    gated: Gated = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def __getitem__(self, rows: slice) -> Sequence:
-        return Sequence(self.features.select(rows), self.targets[rows], self.trial[rows])
+        return Sequence(self.features.select(rows), self.targets[rows], self.trial[rows], self.gated)
 
     def with_features(self, features: Features) -> Sequence:
         """The same stretch seen through another pipeline."""
-        return Sequence(features, self.targets, self.trial)
+        return Sequence(features, self.targets, self.trial, self.gated)
 
 
 def hold_back(sequence: Sequence, share: float, gap: float) -> tuple[Sequence, Sequence]:

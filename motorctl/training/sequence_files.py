@@ -87,7 +87,7 @@ def _labels(path: Path, labels: Array, names: Array | None, count: int) -> tuple
             "Store one for each, (sequence,) or one-hot (sequence, class).",
         )
     if labels.ndim == 2 and labels.shape[1] > 1:
-        hot = real_numbers(path, "labels", labels)
+        hot = real_numbers(path, "labels", labels.astype(np.uint8) if labels.dtype == bool else labels)
         if not (np.isin(hot, (0, 1)).all() and (hot.sum(axis=1) == 1).all()):
             wrong = int(np.flatnonzero(~np.isin(hot, (0, 1)).all(axis=1) | (hot.sum(axis=1) != 1))[0])
             raise RecordingError(

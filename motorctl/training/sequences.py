@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from motorctl.agents import ControllerConfig
-from motorctl.errors import ConfigurationError
+from motorctl.errors import ConfigurationError, check_seed
 from motorctl.runs import check_json_path
 from motorctl.training.fitting import SequenceTraining, check_training
 
@@ -40,6 +40,7 @@ def check_options(config: OnSequences) -> None:
     """
     check_json_path(config.json)
     check_training(config.training)
+    check_seed(config.seed)
     if not 0 < config.hold_back < 1:
         raise ConfigurationError(f"hold-back is {config.hold_back:g}.", "Choose a share above 0 and below 1.")
     if config.controller.bidirectional:

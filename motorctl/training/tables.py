@@ -13,7 +13,7 @@ from motorctl.errors import ConfigurationError, RecordingError
 from motorctl.training.examples import Examples, side_by_side
 
 LABEL = "label"
-_FORM = "Write a header, then one row a line, with numbers in the columns of features and a class in the column label."
+_FORM = "Write a header, then one row a line, with commas between numbers, and a class in the column label."
 
 
 class LabelledTable(NamedTuple):
@@ -31,33 +31,43 @@ class LabelledTable(NamedTuple):
 
 
 def read_table(path: Path) -> LabelledTable:
-    """Read a CSV with a header, a column ``label``, and numbers in all others; an empty cell, or ``nan``, is missing.
+    """Read a CSV with a header, a column ``label``, and numbers in all others; an empty cell, ``nan`` or ``NA`` is
+    missing, and so is what is infinite.
 
     Raises:
         RecordingError: the file is missing, no CSV of that form, or has a column that only tells the time.
     """
-    header, rows = _cells(path)
+    header, rows, lines = _cells(path)
     features = tuple(name for name in header if name != LABEL)
     place = header.index(LABEL)
     labels = [row[place].strip() for row in rows]
     if "" in labels:
-        raise RecordingError(f"Line {labels.index('') + 2} of '{path}' has no label.", _FORM)
+        raise RecordingError(f"Line {lines[labels.index('')]} of '{path}' has no label.", _FORM)
     values = np.array(
         [
             [_number(path, line, name, cell) for name, cell in zip(header, row, strict=True) if name != LABEL]
-            for line, row in enumerate(rows, start=2)
-        ],
-        np.float32,
+            for line, row in zip(lines, rows, strict=True)
+        ]
     )
+    values[np.abs(values) > np.finfo(np.float32).max] = np.nan
     for name, column in zip(features, values.T, strict=True):
-        if len(column) > 2 and (np.diff(column) > 0).all():
+        if tells_time(column):
             raise RecordingError(
-                f"Column '{name}' of '{path}' only ever rises, so it tells when a row was taken, and so its class.",
+                f"Column '{name}' of '{path}' only ever rises or falls, so it tells when a row was taken, and so its "
+                "class.",
                 "Leave it out.",
             )
         if not np.isfinite(column).any():
-            raise RecordingError(f"Column '{name}' of '{path}' is empty.", "Leave it out.")
-    return LabelledTable(values, features, labels)
+            raise RecordingError(f"Column '{name}' of '{path}' holds no number that can be used.", "Leave it out.")
+    return LabelledTable(values.astype(np.float32), features, labels)
+
+
+def tells_time(column: NDArray[np.floating]) -> bool:
+    """Whether a column is a clock or a counter: it only ever rises, or only ever falls, standing still in between or
+    not. Of few values that happens by chance."""
+    steps = np.diff(column[np.isfinite(column)])
+    moves = np.count_nonzero(steps)
+    return bool(moves >= 8 and ((steps >= 0).all() or (steps <= 0).all()))
 
 
 def table_examples(table: LabelledTable, rows: int) -> Examples:
@@ -91,14 +101,18 @@ def write_table(path: Path, table: LabelledTable) -> None:
             writer.writerow([*(f"{value:.6g}" if np.isfinite(value) else "" for value in values), label])
 
 
-def _cells(path: Path) -> tuple[list[str], list[list[str]]]:
+def _cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
+    """Header, rows, and the line of the file that each row ends on."""
     if not path.is_file():
         raise RecordingError(f"There is no table '{path}'.", "Check the path.")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            header, *rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row] or [[]]
+            reader = csv.reader(file)
+            numbered = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise RecordingError(f"'{path}' is no CSV in UTF-8 ({error}).", _FORM) from error
+    header, *rows = [row for _, row in numbered] or [[]]
+    lines = [line for line, _ in numbered[1:]]
     if header.count(LABEL) != 1 or len(set(header)) != len(header) or len(header) < 2:
         found = ", ".join(header) or "nothing"
         raise RecordingError(
@@ -106,15 +120,15 @@ def _cells(path: Path) -> tuple[list[str], list[list[str]]]:
         )
     if not rows:
         raise RecordingError(f"'{path}' has a header and no rows.", _FORM)
-    for line, row in enumerate(rows, start=2):
+    for line, row in zip(lines, rows, strict=True):
         if len(row) != len(header):
             raise RecordingError(f"Line {line} of '{path}' has {len(row)} cells, its header {len(header)}.", _FORM)
-    return header, rows
+    return header, rows, lines
 
 
 def _number(path: Path, line: int, name: str, cell: str) -> float:
     try:
-        return float(cell) if cell else float("nan")
+        return float("nan") if cell in ("", "NA") else float(cell)
     except ValueError:
         raise RecordingError(
             f"Line {line} of '{path}' has '{cell}' in column '{name}', where a number is expected.", _FORM

@@ -34,9 +34,11 @@ class Trials:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def permuted(self, generator: torch.Generator) -> Trials:
-        """The same trials with their labels dealt out anew: what is learned from these is chance."""
-        return replace(self, labels=self.labels[torch.randperm(len(self), generator=generator)])
+    @property
+    def lengths(self) -> Tensor:
+        """``(trial,)`` rows up to the last one that counts."""
+        rows = torch.arange(1, self.weight.shape[1] + 1)
+        return (rows * (self.weight > 0)).amax(dim=1)
 
 
 def parse_classes(texts: Iterable[str]) -> dict[str, str]:
@@ -81,7 +83,7 @@ def class_sequence(
         RecordingError: the recording lacks a cue, or nothing was measured in one of its trials.
     """
     names = class_names(cues)
-    features, _ = pipeline.process(Chunk(recording.samples, recording.times, recording.mask))
+    features, state = pipeline.process(Chunk(recording.samples, recording.times, recording.mask))
     targets = np.zeros((len(features.times), len(names)), np.float32)
     trial = np.full(len(features.times), -1)
     valid = features.mask.all(axis=1)
@@ -97,7 +99,17 @@ def class_sequence(
             )
         targets[rows] = np.eye(len(names), dtype=np.float32)[names.index(cues[cue.text])]
         trial[rows] = number
-    return Sequence(features, targets, trial)
+    return Sequence(features, targets, trial, pipeline.gated(state))
+
+
+def permuted(sequences: list[Sequence], generator: torch.Generator) -> list[Sequence]:
+    """The same trials with their labels dealt out anew: whatever is learned from these is chance."""
+    places = [rows(s, number) for s in sequences for number in np.unique(s.trial[s.trial >= 0])]
+    owners = [i for i, s in enumerate(sequences) for _ in np.unique(s.trial[s.trial >= 0])]
+    targets = [s.targets.copy() for s in sequences]
+    for to, source in enumerate(torch.randperm(len(places), generator=generator).tolist()):
+        targets[owners[to]][places[to]] = sequences[owners[source]].targets[places[source].start]
+    return [replace(s, targets=dealt) for s, dealt in zip(sequences, targets, strict=True)]
 
 
 def stack_trials(sequences: list[Sequence]) -> Trials:

@@ -106,7 +106,11 @@ def measure(fold: Fold, config: Benchmark) -> dict[str, Any]:
     for seed in range(config.seeds):
         controller, _ = fit(train, len(NAMES), config.classifier, seed)
         accuracy.append(score(controller, test, NAMES).accuracy)
-        permuted.append(permuted_accuracy(train, test, NAMES, config.classifier, 1000 * seed, config.permutations))
+        permuted.append(
+            permuted_accuracy(
+                sequences[:-1], sequences[-1:], pipeline, NAMES, config.classifier, 1000 * seed, config.permutations
+            )
+        )
     return {
         "train": fold.train,
         "test": fold.test,
@@ -136,13 +140,14 @@ def table(results: dict[str, Any]) -> Table:
     shown = Table("", "problem", "accuracy", "95 % interval", "permuted", "trials")
     for kind in ("both_ways", "third_run"):
         for name, r in results.get(kind, {}).items():
+            said = kind.replace("_", " ")  # so that a narrow terminal can break the line
             if isinstance(r, float):
-                shown.add_row(kind, name, f"{100 * r:.1f} %")
+                shown.add_row(said, name.replace("_", " "), f"{100 * r:.1f} %")
                 continue
             low, high = r["interval"]
             shown.add_row(
-                kind,
-                name,
+                said,
+                name.replace("_", " "),
                 f"{100 * r['accuracy']:.1f} %",
                 f"{100 * low:.0f}-{100 * high:.0f} %",
                 f"{100 * r['permuted_accuracy']:.1f} %",

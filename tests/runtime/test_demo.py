@@ -16,7 +16,7 @@ from motorctl.person.source import SimulatedSource
 from motorctl.person.user import User
 from motorctl.runtime import demo as module
 from motorctl.runtime.demo import DemoConfig, demo, train_on_simulation
-from motorctl.runtime.loop import run_loop
+from motorctl.runtime.loop import Reader, run_loop
 from motorctl.runtime.shuffled import shuffled_success_rate
 from motorctl.runtime.summary import summarize
 
@@ -30,7 +30,8 @@ def test_a_trained_controller_reaches_targets_and_its_shuffled_output_does_not(m
     assert offline_r > 0.8
     source = SimulatedSource(Person(User(50.0), Brain(), seed=77))
     watch = [lambda step: source.see(step.hand, step.target)]
-    steps = list(run_loop(source, checkpoint.pipeline, Stepper(checkpoint.controller), env, source.now, 60.0, 5, watch))
+    reader = Reader(source, checkpoint.pipeline, source.now)
+    steps = list(run_loop(reader, Stepper(checkpoint.controller), env, 60.0, 5, watch))
     summary = summarize(steps)
     assert summary.targets >= 30
     assert summary.success_rate is not None and summary.success_rate >= 0.9

@@ -14,6 +14,8 @@ import pytest
 from pylsl import StreamInlet
 
 from motorctl.agents import ControllerConfig
+from motorctl.errors import ConfigurationError
+from motorctl.runtime.headset import HeadsetConfig, headset
 from motorctl.signals.lsl import find_stream, open_source
 from motorctl.training.imitation import ImitationConfig
 from motorctl.training.recordings import ImitationFromRecordings, train_on_recordings
@@ -62,6 +64,7 @@ def test_a_simulated_person_is_decoded_and_sees_the_limb(
     assert written["deadlines"] == 200
     assert written["neutral_steps"] < 50  # type: ignore[operator]
     assert written["latency_ms"]["p50"] > 0  # type: ignore[index]
+    assert written["gated"] == {} and written["stream_events"] == {}
     assert json.loads((tmp_path / "run" / "summary.json").read_text()) == written
     headset.send_signal(signal.SIGINT)
     said, complaints = headset.communicate(timeout=PATIENCE)
@@ -82,6 +85,12 @@ def test_a_board_with_faults_is_streamed_until_ctrl_c(start: Start, stream_name:
     said, complaints = headset.communicate(timeout=PATIENCE)
     assert headset.returncode == 0 and "Traceback" not in complaints
     assert said.startswith(f"Streaming {stream_name}: 16 channels at 250 Hz") and "\nFault: nan for 0.2 s" in said
+
+
+@pytest.mark.parametrize("option", [{"seed": -1}, {"control_rate": 0.0}, {"fault_every": 0.0}])
+def test_a_headset_of_impossible_options_is_refused(option: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(option))):
+        headset(HeadsetConfig(**option))
 
 
 CHANGELING = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -16,7 +17,7 @@ from motorctl.person.brain import Brain
 from motorctl.person.person import Person
 from motorctl.person.source import SimulatedSource
 from motorctl.person.user import User
-from motorctl.runtime.loop import LOST, STALE, Step, Trials, free_reaching, run_loop
+from motorctl.runtime.loop import LOST, STALE, Reader, Step, Trials, free_reaching, run_loop
 from motorctl.runtime.summary import summarize
 from motorctl.signals.pipeline import Pipeline, PipelineConfig
 from motorctl.signals.stream import Channel, Chunk, StreamInfo
@@ -74,7 +75,7 @@ def env() -> Env:
 
 
 def run(source: Scripted, controller: Constant, seconds: float, trials: Trials = free_reaching) -> list[Step]:
-    return list(run_loop(source, PIPELINE, controller, env(), source.now, seconds, seed=1, trials=trials))
+    return list(run_loop(Reader(source, PIPELINE, source.now), controller, env(), seconds, seed=1, trials=trials))
 
 
 def test_every_period_has_a_step_and_every_row_is_seen_once() -> None:
@@ -84,6 +85,24 @@ def test_every_period_has_a_step_and_every_row_is_seen_once() -> None:
     assert controller.rows == 50
     assert all(s.latency == pytest.approx(0, abs=1e-9) and s.missed == 0 for s in steps)
     assert steps[-1].hand[0] > steps[0].hand[0] + 0.05  # 0.1 m/s to the right
+
+
+class Broken(Scripted):
+    """Its second electrode is off for the first second."""
+
+    def read(self, timeout: float) -> Chunk:
+        chunk = super().read(timeout)
+        mask = np.ones(chunk.samples.shape, bool)
+        mask[:, 1] = chunk.times > 1 + 1e-9
+        return replace(chunk, mask=mask)
+
+
+def test_what_the_pipeline_gates_is_counted() -> None:
+    source = Broken()
+    reader = Reader(source, PIPELINE, source.now)
+    assert reader.gated == {}
+    assert len(list(run_loop(reader, Constant(0.0, 0.0), env(), 2.0, seed=1))) == 100
+    assert reader.gated == {"C4": {"missing": 0.5, "rejected": 0.0, "flat": 0.0}}
 
 
 def test_what_is_late_is_counted_and_never_queued_up() -> None:
@@ -166,5 +185,5 @@ def test_with_a_perfect_decoder_the_simulated_person_reaches_every_target() -> N
 
     sinks = [lambda step: source.see(step.hand, step.target)]
     pipeline = Pipeline(config, brain.info)
-    summary = summarize(list(run_loop(source, pipeline, ReadOff(0, 0), env(), source.now, 20.0, 3, sinks)))
+    summary = summarize(list(run_loop(Reader(source, pipeline, source.now), ReadOff(0, 0), env(), 20.0, 3, sinks)))
     assert summary.success_rate == 1.0 and summary.reached >= 10

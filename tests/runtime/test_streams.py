@@ -26,6 +26,12 @@ with LSLSink(StreamInfo(name, "EEG", 250.0, (Channel("C3"), Channel("C4")))) as 
 """
 
 
+@pytest.mark.parametrize("option", ["--seconds", "--timeout"])
+def test_a_time_below_0_is_one_line(option, capsys):
+    assert main(["streams", option, "-1"]) == 1
+    assert capsys.readouterr().err.startswith(f"motorctl: {option[2:]} is -1.")
+
+
 def test_streams_are_listed_with_what_comes_from_them(spawn, stream_name, tmp_path, capsys):
     spawn(OUTLETS, stream_name).hear()
     assert main(["streams", "--seconds", "1.5", "--json", str(tmp_path / "s.json")]) == 0

@@ -8,9 +8,10 @@ import pyxdf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from motorctl.cli import main
 from motorctl.errors import ConfigurationError, RecordingError
 from motorctl.signals.convert import ConvertRecording, convert
-from motorctl.signals.export import WRITERS
+from motorctl.signals.export import WRITERS, write_csv
 from motorctl.signals.recording import Annotation, Recording, read_recording, read_streams
 from motorctl.signals.stream import Channel, StreamInfo
 
@@ -198,3 +199,18 @@ def test_a_conversion_that_fails_leaves_nothing(tmp_path, cued_edf):
     with pytest.raises(RecordingError, match="Event"):
         convert(ConvertRecording(path, tmp_path / "a.csv"))
     assert [p.name for p in tmp_path.iterdir()] == ["cued.edf"]
+
+
+def test_a_disk_that_fills_up_is_one_line_and_leaves_nothing(tmp_path, capsys):
+    resource = pytest.importorskip("resource")
+    write_csv((made(),), tmp_path / "a.csv")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2048, limits[1]))
+    try:
+        codes = [main(["convert", str(tmp_path / "a.csv"), str(tmp_path / f"b{suffix}")]) for suffix in WRITERS]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    said = capsys.readouterr().err.splitlines()
+    assert codes == [1] * 4 and len(said) == 4
+    assert all(str(tmp_path / f"b{suffix}") in line for suffix, line in zip(WRITERS, said, strict=True))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]

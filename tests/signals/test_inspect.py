@@ -26,6 +26,11 @@ def test_amplitude_is_the_standard_deviation_without_offset_drift_or_artefact():
     assert flat[0] == 0 and np.isnan(flat[1])
 
 
+def test_a_stream_of_one_row_a_second_has_an_amplitude(recording):
+    slow = replace(recording.between(0, 1), info=replace(recording.info, rate=1.0), times=np.arange(160.0))
+    assert all(5 < report.amplitude < 150 for report in channel_reports(slow))
+
+
 def test_channels_that_are_flat_noisy_or_missing_are_marked(recording):
     samples, mask = recording.samples.copy(), recording.mask.copy()
     samples[:, 2] = 187_500.02  # an amplifier at its limit

@@ -260,3 +260,12 @@ def test_every_wait_is_bounded(device, stream_name, connect):
                 assert len(source.read(0.01)) == 0
             assert time.process_time() - before[0] < 1
             assert os.times().elapsed - before[1] < PATIENCE
+
+
+def test_a_device_that_comes_back_under_another_name_is_refused(device, stream_name, connect):
+    device.open(stream_name)
+    with connect(stream_name) as source:
+        device.close(stream_name)
+        device.open(f"{stream_name}-2", key=stream_name, source_id=f"id-{stream_name}")
+        with pytest.raises(StreamError, match=f"different: name {stream_name} before, {stream_name}-2 now"):
+            read_until(source, len)

@@ -74,7 +74,9 @@ def test_the_only_eeg_is_chosen_or_the_only_stream_or_the_one_that_is_named():
     assert choose_stream((other, eeg)) is eeg
     assert choose_stream((other,)) is other
     assert choose_stream((eeg, other, twin), "c") is twin
-    with pytest.raises(RecordingError, match=r"2 streams.*'a' \(EEG, 1 channels at 100 Hz\).*'c'.*Name one stream"):
+    with pytest.raises(
+        RecordingError, match=r"2 streams.*'a' \(EEG, 1 channels at 100 Hz\).*'c'.*Name one with --stream"
+    ):
         choose_stream((eeg, other, twin))
     with pytest.raises(RecordingError, match="no stream.*'d'.*'a'"):
         choose_stream((eeg, other), "d")

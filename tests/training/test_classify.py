@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -21,9 +22,9 @@ from motorctl.errors import ConfigurationError
 from motorctl.signals.pipeline import Features
 from motorctl.training.checkpoint import load_checkpoint
 from motorctl.training.classes import ClassTraining, cross_entropy, train_classes, trial_probabilities
-from motorctl.training.classify import Classifier, fit, permuted_accuracy, score
+from motorctl.training.classify import Classifier, fit, permuted_accuracy, prepare, read_sequences, score
 from motorctl.training.sequence import Sequence
-from motorctl.training.trials import Trials, parse_classes, stack_trials
+from motorctl.training.trials import Trials, parse_classes, permuted, stack_trials
 
 CUES = ["--cues", "T1=fists", "T2=feet"]
 
@@ -39,11 +40,60 @@ def trials(seed: int, count: int = 24, length: int = 12) -> Trials:
 
 
 def test_what_can_be_told_apart_is_and_permuted_labels_are_at_chance() -> None:
-    train, test, config = trials(0), trials(1), Classifier()
-    controller, losses = fit(train, 2, config, seed=0)
+    train, test = trials(0), trials(1)
+    controller, losses = fit(train, 2, Classifier(), seed=0)
     assert score(controller, test, ("a", "b")).accuracy > 0.9
     assert losses[-1] < losses[0]
-    assert 0.3 < permuted_accuracy(train, test, ("a", "b"), config, seed=0, permutations=12) < 0.7
+
+
+@pytest.mark.parametrize("front_end", ["rhythms", "csp", "riemann"])
+def test_permuted_labels_are_at_chance_whatever_the_features(
+    front_end: Literal["rhythms", "csp", "riemann"], eegmmi: Path
+) -> None:
+    config, cues = Classifier(front_end=front_end), {"T1": "fists", "T2": "feet"}
+    sequences, pipeline = read_sequences([eegmmi / "S001R05.edf"], [eegmmi / "S001R09.edf"], cues, config)
+    learned, tested = sequences[:1], sequences[1:]
+    prepared = prepare(learned, pipeline, config)
+    train, test = (stack_trials([prepared.apply(s) for s in part]) for part in (learned, tested))
+    controller, _ = fit(train, 2, config, seed=0)
+    assert score(controller, test, ("fists", "feet")).accuracy >= 0.8
+    assert 0.3 < permuted_accuracy(learned, tested, pipeline, ("fists", "feet"), config, 0, permutations=10) < 0.7
+
+
+@given(seed=st.integers(0, 99), lengths=st.lists(st.integers(1, 5), min_size=2, max_size=9))
+def test_labels_are_dealt_out_anew_over_all_recordings_and_by_trial(seed: int, lengths: list[int]) -> None:
+    def recording(lengths: list[int]) -> Sequence:
+        trial = np.repeat(np.arange(2 * len(lengths)), np.repeat([[1, n] for n in lengths], 1))
+        trial = np.where(trial % 2, trial // 2, -1)
+        values = np.random.default_rng(seed).standard_normal((len(trial), 1)).astype(np.float32)
+        features = Features(values, np.arange(len(trial)) / 8, np.ones((len(trial), 1), bool))
+        return Sequence(features, np.eye(3, dtype=np.float32)[trial % 3] * (trial >= 0)[:, None], trial)
+
+    given = [recording(lengths[:1]), recording(lengths[1:])]
+    before, dealt = stack_trials(given), permuted(given, torch.Generator().manual_seed(seed))
+    after = stack_trials(dealt)
+    order = torch.randperm(len(before), generator=torch.Generator().manual_seed(seed))
+    assert torch.equal(after.labels, before.labels[order]) and torch.equal(after.features, before.features)
+    assert torch.equal(stack_trials(given).labels, before.labels)
+    for sequence in dealt:
+        assert all(
+            len({row.argmax() for row in sequence.targets[sequence.trial == n]}) == 1
+            for n in range(max(lengths))
+            if n in sequence.trial
+        )
+        assert not sequence.targets[sequence.trial < 0].any()
+
+
+def test_read_both_ways_padding_is_not_seen() -> None:
+    train = trials(0)
+    longer = Trials(
+        torch.nn.functional.pad(train.features, (0, 0, 0, 5), value=9.0),
+        torch.nn.functional.pad(train.weight, (0, 5)),
+        train.labels,
+    )
+    torch.manual_seed(0)
+    controller = RecurrentController(ControllerConfig(widths=(4,), bidirectional=True), 2, 2)
+    torch.testing.assert_close(trial_probabilities(controller, longer), trial_probabilities(controller, train))
 
 
 def test_padding_and_masked_rows_are_neither_learned_from_nor_asked() -> None:
@@ -140,13 +190,20 @@ def test_wrong_data_is_said_in_one_line(
         "trained and tested on": [str(good), *CUES, "--test", str(good)],
         "no valid row from 6 to 3 s": [str(good), *CUES, "--window", "6", "8"],
         "Window (3.0, 1.0)": [str(good), *CUES, "--window", "3", "1"],
+        "hold the same samples": [str(good), *CUES, "--test", str(shutil.copy(good, tmp_path / "copy.edf"))],
+        "seed is -1": [str(good), *CUES, "--seed", "-1"],
+        "learning_rate is -1": [str(good), *CUES, "--training.learning-rate", "-1"],
+        "weight_decay is -1": [str(good), *CUES, "--training.weight-decay", "-1"],
+        "clip is 0": [str(good), *CUES, "--training.clip", "0"],
+        "Feature rate 500 Hz": [str(good), *CUES, "--front-end", "csp", "--pipeline.rate", "500"],
+        "power_window is 0": [str(good), *CUES, "--front-end", "csp", "--pipeline.power-window", "0"],
     }
     for problem, arguments in cases.items():
         assert main(["train", "classify", "--out", str(tmp_path / "run"), "--recordings", *arguments]) == 1
         said = capsys.readouterr().err
         assert problem in said and said.count("\n") == 1, said
         assert not (tmp_path / "run").exists()
-    assert main(["train", "classify", "--test", str(good), *CUES]) == 1
+    assert main(["train", "classify", "--test", str(good)]) == 1
     assert "No recording to train on" in capsys.readouterr().err
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motorctl.agents import ClassHead, CommandHead, ControllerConfig, ForecastHead, Network, RecurrentCore
-from motorctl.errors import CheckpointError, RecordingError
+from motorctl.errors import CheckpointError, ConfigurationError, RecordingError
 from motorctl.training.calibration import calibration_error, class_probabilities, fit_temperature
 from motorctl.training.examples import Examples, side_by_side
 from motorctl.training.fitting import SequenceTraining, fit, row_losses
@@ -183,6 +183,15 @@ def test_a_temperature_makes_held_back_sequences_as_sure_as_they_are_right() -> 
     assert after < 0.04 < 0.15 < before
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_few_sequences_that_were_all_recognised_leave_doubt(classes: int) -> None:
+    labels = torch.arange(30) % classes
+    logits = 3 * torch.nn.functional.one_hot(labels, classes).float()[:, None].expand(-1, 5, -1)
+    weight = torch.ones(30, 5, 1)
+    said = class_probabilities(logits, weight, fit_temperature(logits, weight, labels))
+    torch.testing.assert_close(said.amax(dim=1), torch.full((30,), 31 / 32), rtol=1e-3, atol=0)  # (n + 1) / (n + 2)
+
+
 def test_the_calibration_error_is_its_formula() -> None:
     said = torch.tensor([[0.95, 0.05], [0.95, 0.05], [0.35, 0.65], [0.6, 0.4]])
     labels = torch.tensor([0, 1, 1, 0])
@@ -230,3 +239,13 @@ def replace_steps(steps: int) -> Any:
 
 def test_a_class_head_of_one_network_is_found() -> None:
     assert isinstance(class_head(stored("both").network), ClassHead)
+
+
+def test_training_that_diverges_is_said() -> None:
+    torch.manual_seed(0)
+    network = make_network(
+        NetworkConfig(ControllerConfig("rnn", (4,), nonlinearity="relu"), 1, "value", outputs=("x",))
+    )
+    inputs = 1e30 * torch.ones(4, 5, 1)
+    with pytest.raises(ConfigurationError, match="diverged: its loss is"):
+        fit(network, 4, row_losses(network, inputs, 0 * inputs), SequenceTraining(epochs=3))

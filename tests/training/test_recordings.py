@@ -11,6 +11,8 @@ import pytest
 
 from motorctl.agents import ControllerConfig
 from motorctl.errors import ConfigurationError, RecordingError, StreamError
+from motorctl.signals.export import write_csv
+from motorctl.signals.recording import read_recording
 from motorctl.training.checkpoint import load_checkpoint
 from motorctl.training.imitation import ImitationConfig
 from motorctl.training.recordings import ImitationFromRecordings, train_on_recordings
@@ -108,3 +110,38 @@ def test_imagined_movement_is_decoded_from_executed_movement_on_real_eeg(eegmmi:
     assert score["trials"] == 15
     assert score["pearson_r"] > score["chance_r_95"]
     assert score["correct"] >= 12  # 12 of 15 has p = 0.018 under chance
+
+
+@pytest.fixture
+def lossy_csv(cued_edf: Callable[..., Path]) -> Path:
+    """The recording as a table without the rows from 1 to 2 s, and with its last line cut short."""
+    path = cued_edf().with_suffix(".csv")
+    write_csv((read_recording(cued_edf()),), path)
+    header, *lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join([header, *lines[:160], *lines[320:]])[:-20], encoding="utf-8")
+    return path
+
+
+def test_what_is_missing_is_reported(lossy_csv: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train_on_recordings(config(lossy_csv, training=ImitationConfig(epochs=1)))
+    written = json.loads((lossy_csv.parent / "run" / "summary.json").read_text())
+    assert written["gated"][str(lossy_csv)]["C3"] == pytest.approx(
+        {"missing": 1 / 96, "rejected": 0, "flat": 0}, abs=1e-4
+    )
+    said = capsys.readouterr()
+    assert f"{lossy_csv}: That line is not complete, and is left out." in said.err.splitlines()
+    assert "gated at times" in said.out
+
+
+def test_recordings_of_one_name_are_scored_side_by_side(cued_edf: Callable[..., Path]) -> None:
+    one = cued_edf("a.edf")
+    (one.parent / "b").mkdir()
+    other = cued_edf("b/a.edf", seed=1)
+    train_on_recordings(config(one, recordings=(one, other), training=ImitationConfig(epochs=1)))
+    assert set(json.loads((one.parent / "run" / "summary.json").read_text())["held_back"]) == {str(one), str(other)}
+
+
+def test_trials_of_nothing_but_artefacts_are_refused_before_training(cued_edf: Callable[..., Path]) -> None:
+    strict = replace(config(Path("x")).pipeline, reject=1.0)
+    with pytest.raises(RecordingError, match="no row without missing samples or artefacts .*rejected 1e"):
+        train_on_recordings(config(cued_edf(), pipeline=strict))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motorctl.errors import RecordingError
-from motorctl.signals.formats.assemble import assemble, declared_table
+from motorctl.signals.formats.assemble import NAME_RATE, assemble, declared_table
 from motorctl.signals.recording import Recording, suffix_of
 
 _KEYS = "samples (time, channel), rate (Hz), channel_names and units"
@@ -66,7 +66,7 @@ def _load(path: Path) -> dict[str, NDArray[np.generic]]:
 
 def _rate(path: Path, stored: NDArray[np.generic] | None, given: float | None) -> float:
     if stored is None and given is None:
-        raise RecordingError(f"'{path}' does not say its sampling rate.", "Name it with --rate.")
+        raise RecordingError(f"'{path}' does not say its sampling rate.", NAME_RATE)
     try:
         hertz = float(given or 0.0) if stored is None else float(np.asarray(stored, np.float64).item())
     except (ValueError, TypeError):

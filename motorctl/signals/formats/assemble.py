@@ -17,6 +17,8 @@ from motorctl.signals.units import microvolts_per, to_microvolts
 
 COPY_AGAIN = "Copy or download the file again."
 
+NAME_RATE = "Name its sampling rate with --rate, or first store it with 'motorctl convert --rate'."
+
 SKIPPED = "BAD_ACQ_SKIP"
 """Annotation with which MNE marks a stretch in which nothing was acquired."""
 

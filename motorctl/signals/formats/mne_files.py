@@ -121,6 +121,8 @@ def _check_brainvision(path: Path, header: str) -> None:
     """MNE reads a file of samples that was cut short, or is of another recording, without a word."""
     if header.rpartition("\n[")[2].startswith("Channel Infos]") and not header.endswith("\n"):
         raise RecordingError(f"'{path}' is cut short: its last channel's line has no end.", "Copy it again, or end it.")
+    if not _field(header, "DataFile"):
+        raise RecordingError(f"'{path}' is damaged or no BrainVision header: it names no samples.", COPY_AGAIN)
     data = path.parent / _field(header, "DataFile").replace("$b", path.stem)
     if not data.is_file():
         raise RecordingError(f"'{path}' is damaged, or its samples '{data.name}' are missing.", "Copy all its files.")

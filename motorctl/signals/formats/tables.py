@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from motorctl.errors import RecordingError
 from motorctl.signals.formats import openbci
-from motorctl.signals.formats.assemble import assemble, declared_table, spread
+from motorctl.signals.formats.assemble import NAME_RATE, assemble, declared_table, spread
 from motorctl.signals.formats.text import numbers, read_text, split_rows
 from motorctl.signals.formats.timestamps import Layout, lay_out, plausible
 from motorctl.signals.recording import Annotation, Recording, suffix_of
@@ -39,10 +39,12 @@ def read(path: Path, unit: str | None, rate: float | None) -> tuple[Recording, .
     text = read_text(path)
     if text.startswith("%OpenBCI"):
         return openbci.read(path, unit, None)
-    header, *lines = io.StringIO(text).readlines()
+    lines = io.StringIO(text).readlines()
+    top = next(number for number, line in enumerate(lines) if line.strip())
+    header, lines = lines[top], lines[top + 1 :]
     delimiter = "\t" if suffix_of(path) == ".tsv" else max(",;\t", key=header.count)
     names, units = _columns(path, header, delimiter)
-    rows, notes = split_rows(path, lines, delimiter, len(names), 2)
+    rows, notes = split_rows(path, lines, delimiter, len(names), top + 2)
     if not rows:
         raise RecordingError(f"'{path}' has a header but no rows.", "Export the recording again.")
     folded = [name.casefold() for name in names]
@@ -53,9 +55,7 @@ def read(path: Path, unit: str | None, rate: float | None) -> tuple[Recording, .
     columns = [i for i in range(len(names)) if i not in (time, label, *index)]
     samples = numbers(path, rows, columns, names)
     if time is None and rate is None:
-        raise RecordingError(
-            f"'{path}' has no column {TIME_COLUMN}; it has {', '.join(names)}.", "Name its sampling rate with --rate."
-        )
+        raise RecordingError(f"'{path}' has no column {TIME_COLUMN}; it has {', '.join(names)}.", NAME_RATE)
     stamps = (
         np.arange(len(rows)) / (rate or 1.0)
         if time is None
@@ -128,7 +128,7 @@ def _nominal_rate(path: Path, layout: Layout, given: float | None) -> float:
     """The given rate if the times agree, or the one they tell: a whole number if they are that close to one."""
     if len(layout.rows) < 2:
         if given is None:
-            raise RecordingError(f"'{path}' has one row, which tells no rate.", "Name its sampling rate with --rate.")
+            raise RecordingError(f"'{path}' has one row, which tells no rate.", NAME_RATE)
         return given
     found = float(layout.rows[-1] / (layout.times[-1] - layout.times[0]))
     if given is None:

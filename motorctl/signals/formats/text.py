@@ -19,14 +19,15 @@ def read_text(path: Path) -> str:
         RecordingError: it is empty or holds what no text does.
     """
     raw = path.read_bytes()
-    if not raw.strip() or b"\0" in raw:
-        raise RecordingError(
-            f"'{path}' is {'no text file' if raw.strip() else 'empty'}.", "Export the recording again."
-        )
+    if b"\0" in raw:
+        raise RecordingError(f"'{path}' is no text file.", "Export the recording again.")
     try:
-        return raw.decode("utf-8-sig")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return raw.decode("latin-1")
+        text = raw.decode("latin-1")
+    if not text.strip():
+        raise RecordingError(f"'{path}' is empty.", "Export the recording again.")
+    return text
 
 
 def split_rows(

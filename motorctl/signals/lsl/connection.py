@@ -102,7 +102,9 @@ def patiently(waiting: Waiting[T], label: str) -> T:
             "device's LSL app.",
         ) from error
     except LostError as error:
-        raise lost(label) from error
+        raise StreamError(
+            f"{label} is gone again.", "Wait until the device streams steadily, and start again."
+        ) from error
 
 
 def lost(label: str) -> StreamError:

@@ -26,6 +26,7 @@ _BLOCK = 0.2  # s, the longest stay in liblsl, during which Ctrl-C waits
 _PULL = 1024  # samples
 _JUMP = 0.1  # s (or five samples) that stamps jump when a burst may follow, and
 _SETTLE = 0.01  # s to have it whole, so that bunched stamps are seen to be bunched
+_RETRY = 2.0  # s to wait for an answer of a device that came back: it may have gone again, which liblsl does not tell
 _TWIN = 0.1  # s: an outlet made so long before another was last there was there beside it
 _EVENTS = 1000
 
@@ -210,7 +211,8 @@ class LSLSource:
             yield
         if len(found) > 1:
             raise ambiguous(f"source_id '{self.info.source_id}'", found)
-        connection = yield from connecting(found[0], self._unit, self._timeout)
+        timeout = min(self._timeout, _RETRY)
+        connection = yield from connecting(found[0], self._unit, timeout)
         if connection.uid != self._connection.uid and connection.created < self._alive - _TWIN:
             raise StreamError(
                 f"{self._label} is gone, and {describe(found[0])} is another device under its source_id.",
@@ -218,7 +220,7 @@ class LSLSource:
             )
         if different := differences(self.info, connection.info):
             raise StreamError(f"{self._label} came back different: {different}.", "Set it as before, or start again.")
-        yield from answer(connection.inlet.open_stream, self._timeout)
+        yield from answer(connection.inlet.open_stream, timeout)
         return connection
 
 

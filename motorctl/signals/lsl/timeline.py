@@ -154,7 +154,7 @@ class Timeline:
         if not missing.any():
             return chunk
         for row in np.flatnonzero(missing):
-            text = f"{missing[row]} samples are missing, {late[row]:.3f} s"
+            text = f"{missing[row]} sample{'s are' if missing[row] > 1 else ' is'} missing, {late[row]:.3f} s"
             self._tell(float(chunk.times[row]), "gap", text)
         missing = np.minimum(missing, int(LONGEST_GAP / self._period))
         places = np.cumsum(missing + 1) - 1

@@ -75,7 +75,7 @@ def _cut(path, size):
     ("harm", "problem"),
     [
         (lambda path: path.unlink(), "There is no recording"),
-        (lambda path: path.write_bytes(b""), "empty, damaged or no EDF"),
+        (lambda path: path.write_bytes(b""), "is empty"),
         (lambda path: path.write_bytes(b"\x89PNG\r\n" + bytes(range(256)) * 8), "empty, damaged or no EDF"),
         (lambda path: path.write_text("time,C3\n0,1\n" * 100), "empty, damaged or no EDF"),
         (lambda path: _cut(path, 300), "empty, damaged or no EDF"),

@@ -32,6 +32,15 @@ def test_a_header_names_channels_and_units(tmp_path, header, labels, units):
     assert recording.start == pytest.approx(0.01)
 
 
+def test_blank_lines_above_the_header_are_passed_over_and_counted(tmp_path):
+    recording = read_recording(write(tmp_path / "a.csv", f"\n  \ntime,C3 (uV),C4 (uV)\n{rows(100)}"))
+    assert recording.info.labels == ("C3", "C4") and len(recording) == 100
+    with pytest.raises(RecordingError, match="Line 5 of .* has 2 cells, expected 3"):
+        read_recording(write(tmp_path / "b.csv", "\n\ntime,C3,C4\n0,1,2\n0.1,1\n0.2,1,2\n"))
+    with pytest.raises(RecordingError, match="is empty"):
+        read_recording(write(tmp_path / "c.csv", "\ufeff \n\n"))
+
+
 def test_delimiters_of_spreadsheets_and_their_byte_order_mark(tmp_path):
     text = "time (ms);C3 (µV);Cz (µV)\r\n" + "".join(f"{4 * i};{i};{-i}\r\n" for i in range(50))
     for encoding in ("utf-8-sig", "latin-1"):
