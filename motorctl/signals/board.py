@@ -6,7 +6,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from importlib import import_module
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pylsl  # type: ignore[import-untyped]
@@ -37,28 +39,24 @@ def open_board(name: str, serial_port: str = "", mac_address: str = "") -> Itera
         ConfigurationError: BrainFlow is not installed, or knows no such board, or none with EEG.
         StreamError: the board does not answer.
     """
-    try:
-        from brainflow.board_shim import BoardIds, BoardShim, BrainFlowInputParams
-        from brainflow.exit_codes import BrainFlowError  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise ConfigurationError("BrainFlow is not installed.", "pip install 'motorctl[headset]'") from error
-    names = {board.name.lower().removesuffix("_board").replace("_", "-"): board.value for board in BoardIds}
+    brainflow = _board_shim()
+    names = {board.name.lower().removesuffix("_board").replace("_", "-"): board.value for board in brainflow.BoardIds}
     if name not in names:
         raise ConfigurationError(f"There is no board '{name}'.", f"Choose one of {', '.join(names)}.")
-    BoardShim.disable_board_logger()
-    parameters = BrainFlowInputParams()
+    brainflow.BoardShim.disable_board_logger()
+    parameters = brainflow.BrainFlowInputParams()
     parameters.serial_port, parameters.mac_address = serial_port, mac_address
     try:
         info = board_info(name, names[name])
-    except BrainFlowError as error:
+    except brainflow.BrainFlowError as error:
         raise ConfigurationError(
             f"BrainFlow knows of no EEG of '{name}' ({error}).", "Choose a board with EEG."
         ) from error
-    board = BoardShim(names[name], parameters)
+    board = brainflow.BoardShim(names[name], parameters)
     try:
         board.prepare_session()
         board.start_stream()
-    except BrainFlowError as error:
+    except brainflow.BrainFlowError as error:
         raise StreamError(
             f"The board '{name}' does not answer ({error}).",
             "Switch it on, plug its dongle in, and name --serial-port or --mac-address if it needs one.",
@@ -69,18 +67,28 @@ def open_board(name: str, serial_port: str = "", mac_address: str = "") -> Itera
         board.release_session()
 
 
+def _board_shim() -> Any:
+    """BrainFlow's module."""
+    try:
+        board_shim: Any = import_module("brainflow.board_shim")
+    except ImportError as error:
+        raise ConfigurationError("BrainFlow is not installed.", "pip install 'motorctl[headset]'") from error
+    # It asks for the files of its own module. Before 3.12 Python knows those of packages only, and BrainFlow would fall
+    # back on pkg_resources, which setuptools has no more.
+    board_shim.files = lambda module: files("brainflow")
+    return board_shim
+
+
 def board_info(name: str, board_id: int) -> StreamInfo:
     """What a board streams; electrodes by BrainFlow's names, or numbered where it has none. BrainFlow gives µV."""
-    from brainflow.board_shim import BoardShim
-    from brainflow.exit_codes import BrainFlowError
-
-    rows = BoardShim.get_eeg_channels(board_id)
+    brainflow = _board_shim()
+    rows = brainflow.BoardShim.get_eeg_channels(board_id)
     try:
-        labels = [clean_label(label) for label in BoardShim.get_eeg_names(board_id)]
-    except BrainFlowError:
+        labels = [clean_label(label) for label in brainflow.BoardShim.get_eeg_names(board_id)]
+    except brainflow.BrainFlowError:
         labels = [f"EEG{number}" for number in range(1, len(rows) + 1)]
     channels = tuple(Channel(label) for label in labels)
-    return StreamInfo(name, "EEG", float(BoardShim.get_sampling_rate(board_id)), channels)
+    return StreamInfo(name, "EEG", float(brainflow.BoardShim.get_sampling_rate(board_id)), channels)
 
 
 def stream_board(board: BoardShim, send: Send, stop: threading.Event) -> None:
