@@ -45,6 +45,10 @@ command, the first. Names in these tables are those of `motorctl.envs`. The rewa
 `info["reward_terms"]`. When an episode ends, `info` has its `reason`, `success` and `metrics`. Positions are in m.
 
 `motorctl simulate --env ID` runs an environment with its expert, a controller that sees everything.
+
+Each also exists as `motorctl/<name>EEG-v0`, whose observation is the EEG of a simulated user who looks at the task:
+`gymnasium.make("motorctl.envs:motorctl/ArmReachEEG-v0", brain="realistic", observe="features", proprioception=True)`;
+`motorctl.envs.eeg.EEGEnvironment` tells its options.
 """
 
 
