@@ -24,7 +24,7 @@ from scipy.stats import binomtest
 
 from motorctl.errors import RecordingError
 from motorctl.runs import check_json_path, write_json
-from motorctl.training.classify import Classifier, fit, permuted_accuracy, prepare, read_sequences, score
+from motorctl.training.classifier import Classifier, fit, permuted_accuracy, prepare, read_sequences, score
 from motorctl.training.trials import stack_trials
 
 PROBLEMS = {

@@ -22,7 +22,7 @@ from motorctl.errors import ConfigurationError
 from motorctl.signals.pipeline import Features
 from motorctl.training.checkpoint import load_checkpoint
 from motorctl.training.classes import ClassTraining, cross_entropy, train_classes, trial_probabilities
-from motorctl.training.classify import Classifier, fit, permuted_accuracy, prepare, read_sequences, score
+from motorctl.training.classifier import Classifier, fit, permuted_accuracy, prepare, read_sequences, score
 from motorctl.training.sequence import Sequence
 from motorctl.training.trials import Trials, parse_classes, permuted, stack_trials
 
