@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .environment import Environment
+from .episodes import OPTIONS
 from .limb import Limb
 from .make import check_id, env_ids, make_env
 from .registry import DEFINITIONS
@@ -34,8 +35,6 @@ UNITS = {
     "activation": "",
 }
 """Of what is observed; "" for numbers without one."""
-COMMON_OPTIONS = "control_rate", "time_limit", "delay", "noise", "randomize"
-"""Options that every environment has, besides `command`."""
 
 
 def describe_env(id_: str) -> dict[str, Any]:
@@ -57,7 +56,7 @@ def describe_env(id_: str) -> dict[str, Any]:
     info = env.step(np.zeros(env.action_space.shape))[-1]
     definition = DEFINITIONS[env.name]
     task = type(env.task)
-    common = _options(Environment, COMMON_OPTIONS)
+    common = _options(Environment, OPTIONS)
     common["time_limit"]["default"] = definition.time_limit
     return {
         "id": id_,

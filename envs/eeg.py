@@ -1,6 +1,6 @@
 """Environments seen through a brain: what is observed is the EEG of a simulated user who looks at the task."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import gymnasium
@@ -26,7 +26,7 @@ from .registry import DEFINITIONS
 Array = NDArray[np.float32]
 Observation = Array | dict[str, Array]
 
-SLOW_AND_RHYTHMS = {"amplitude_band": (0.0, 8.0), "power_bands": ((8.0, 13.0), (13.0, 30.0))}
+SLOW_AND_RHYTHMS = PipelineConfig(amplitude_band=(0.0, 8.0), power_bands=((8.0, 13.0), (13.0, 30.0)))
 """Features by default: slow potentials, which carry velocity, and mu and beta power, which carry movement."""
 SETTLING = 2.0
 """Rest before the first episode of a session, s, so that filters and power windows have filled."""
@@ -69,7 +69,7 @@ class EEGEnvironment(gymnasium.Env[Any, Array], EzPickle):
         proprioception: bool = False,
         electrodes: tuple[str, ...] = MONTAGE,
         eeg_rate: float = 250.0,
-        pipeline: Mapping[str, Any] = SLOW_AND_RHYTHMS,
+        pipeline: PipelineConfig = SLOW_AND_RHYTHMS,
         **options: Any,
     ) -> None:
         """Build the environment and seat the user.
@@ -81,7 +81,7 @@ class EEGEnvironment(gymnasium.Env[Any, Array], EzPickle):
             proprioception: whether the limb's own senses are observed too.
             electrodes: of the 10-05 system.
             eeg_rate: of the EEG, Hz, a multiple of the control rate.
-            pipeline: fields of a `PipelineConfig`; its rate is the control rate.
+            pipeline: of the features; its rate is replaced by the control rate.
             options: as `Environment`.
 
         Raises:
@@ -106,7 +106,7 @@ class EEGEnvironment(gymnasium.Env[Any, Array], EzPickle):
         space: gymnasium.Space[Any] = Box(-RANGE, RANGE, (self._samples, channels), np.float32)
         self.pipeline: Pipeline | None = None
         if observe == "features":
-            self.pipeline = self._scaled(Pipeline(PipelineConfig(**{**pipeline, "rate": rate}), self.brain.info))
+            self.pipeline = self._scaled(Pipeline(replace(pipeline, rate=rate), self.brain.info))
             space = Box(-SCALED_LIMIT, SCALED_LIMIT, (len(self.pipeline.names),), np.float32)
         self._body = self._proprioception() if proprioception else None
         if self._body is not None:

@@ -100,7 +100,7 @@ class Environment(gymnasium.Env[Observation, NDArray[np.float32]], EzPickle):
 
     @property
     def rest_position(self) -> NDArray[np.float64]:
-        """Of the hand, (2,) or (3,), m."""
+        """Of the hand, (2,) or (3,), m; only of limbs that sense a `hand_position`."""
         return self.limb.at_rest["hand_position"]
 
     def to_action(self, command: ArrayLike) -> NDArray[np.float32]:

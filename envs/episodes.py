@@ -299,6 +299,7 @@ class Episodes:
 
 
 OPTIONS = ("control_rate", "time_limit", "delay", "noise", "randomize")
+"""Options that every environment has, besides `command`."""
 
 
 def choose(name: str, value: object, allowed: tuple[object, ...]) -> None:

@@ -125,7 +125,7 @@ class Limb:
     workspace: Any = None
     """Where the hand can go, with `contains(position)` and `clip(position)` for positions (..., 2 or 3)."""
     push: Callable[[mujoco.MjData | Batch, Array], None] | None = None
-    """`push(data, force)` lets a force at the hand (..., 2 or 3), N, act on the limb until it is set anew."""
+    """`push(data, force)` lets a force (..., 2 or 3), N, act until set anew, at the hand or where the limb says."""
 
     @property
     def fields(self) -> set[str]:

@@ -77,7 +77,7 @@ class Task:
         return self.end(state) == 1
 
     def force(self, state: State) -> Array | None:
-        """The force at the hand (..., 2 or 3), N, asked for before every control step; None for a task without."""
+        """The force (..., 2 or 3), N, for the limb's `push`, asked for before every control step; None without."""
         return None
 
     def info(self, state: State, senses: Senses) -> dict[str, Array]:

@@ -29,7 +29,7 @@ class VectorEnvironment(VectorEnv[Observation, NDArray[np.float32], Any], EzPick
     environment and gives the first observation of its next episode, with reward 0.
 
     `info` holds what the single one's does, with a leading axis, and next to each `name` a mask `_name` of the
-    environments that it is told for: all of them, but for `metrics`, which are those of episodes that have just ended.
+    environments that it is told for: all, but for `metrics`, which is there when episodes have just ended.
     """
 
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": []}

@@ -36,7 +36,8 @@ class Simulate:
     command: str | None = None
     """What an action means; the environment's first command if not given."""
     options: tuple[str, ...] = ()
-    """Options of the environment as NAME=VALUE, such as delay=0.1; 'motorctl envs --env ID' lists them."""
+    """Options of the environment as NAME=VALUE, such as delay=0.1; 'motorctl envs --env ID' lists them; all but
+    randomize."""
     episodes: int = 20
     """How many."""
     seed: int = 0

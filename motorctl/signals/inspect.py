@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from motorctl.runs import check_json_path, write_json
+from motorctl.signals.bad_channels import ROBUST
 from motorctl.signals.recording import Recording, read_streams
 
 FLAT = 0.5
@@ -26,7 +27,6 @@ criterion of the PREP pipeline, Bigdely-Shamlo et al., Front. Neuroinform. 9:16,
 LOUD = 3.0
 """Times the median amplitude: where channels hardly differ, a high score means little."""
 
-_ROBUST = 0.7413  # a normal distribution's standard deviation over its interquartile range
 _FEWEST = 4  # channels to tell an unusual one among
 _SECOND = 10  # rows at least that a second is taken to have: of a stream of 1 Hz, one says nothing
 _SHOWN = 5  # gaps, and onsets of a cue
@@ -144,13 +144,13 @@ def robust_amplitudes(samples: NDArray[np.float32], block: int) -> NDArray[np.fl
     known = np.isfinite(centred).any(axis=0)
     if known.any():
         low, high = np.nanquantile(centred[:, known], [0.25, 0.75], axis=0)
-        amplitudes[known] = _ROBUST * (high - low)
+        amplitudes[known] = ROBUST * (high - low)
     return amplitudes
 
 
 def _robust_scores(values: NDArray[np.float64]) -> NDArray[np.float64]:
     low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75])
-    spread = _ROBUST * (high - low)
+    spread = ROBUST * (high - low)
     return np.nan_to_num((values - middle) / spread) if spread > 0 else np.zeros(len(values))
 
 

@@ -159,7 +159,8 @@ class Pipeline:
             recordings: training data, each an uninterrupted stretch of the pipeline's stream.
 
         Raises:
-            ConfigurationError: too few channels are good, or there is nothing to fit on.
+            ConfigurationError: there is nothing to fit the covariance on. Too few good channels are told of when the
+                pipeline is used.
         """
         pipeline = self
         if self.config.repair:

@@ -41,8 +41,9 @@ at once, `motorctl.envs.make_vec("motorctl/ArmReach-v0", 64)`. `command` says wh
 `Box(-1, 1)`, and `env.unwrapped.to_action(command)` makes them from excitations, N·m or m/s. An observation begins with
 the limb's own senses, then comes what the task shows, and last the activation of the muscles; `env.unwrapped.observed`
 tells where each is, and values beyond the range are clipped. The tables of observations are those of the default
-command, the first. Names in these tables are those of `motorctl.envs`. The reward is the sum of its terms, which are in
-`info["reward_terms"]`. When an episode ends, `info` has its `reason`, `success` and `metrics`. Positions are in m.
+command, the first. Names in these tables are those of `motorctl.envs` and its modules. The reward is the sum of its
+terms, which are in `info["reward_terms"]`. When an episode ends, `info` has its `reason`, `success` and `metrics`.
+Positions are in m.
 
 `motorctl simulate --env ID` runs an environment with its expert, a controller that sees everything.
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from motorctl.envs import describe_env, env_ids, joint_names, make_env
-from motorctl.envs.description import COMMON_OPTIONS, UNITS
+from motorctl.envs.description import UNITS
 from motorctl.envs.episodes import OPTIONS
 from motorctl.envs.registry import DEFINITIONS
 from motorctl.errors import ConfigurationError
@@ -53,7 +53,7 @@ def test_everything_has_a_meaning(id_):
     meanings |= {name: option["meaning"] for name, option in (d["options"] | d["common_options"]).items()}
     assert all(len(said) > 5 and "as `" not in said for said in meanings.values()), meanings
     assert all(f"`{name}`" in d["metrics_text"] or "each joint's" in d["metrics_text"] for name in d["metrics"])
-    assert d["limb"] and d["task"] and d["metrics"] and set(COMMON_OPTIONS) == set(OPTIONS)
+    assert d["limb"] and d["task"] and d["metrics"] and set(d["common_options"]) == set(OPTIONS)
     assert 10 < len(d["summary"]) <= 60 and d["summary"].endswith(".")
     json.dumps(d)
 
