@@ -115,7 +115,7 @@ def train_on_recordings(config: ImitationFromRecordings) -> None:
 def read_alike(paths: list[Path]) -> list[Recording]:
     """All recordings, with the channels of the first, in its order; what their readers have to say is said."""
     if not paths:
-        raise RecordingError("No recording is given.", "Name EDF+ files with --recordings.")
+        raise RecordingError("No recording is given.", "Name some with --recordings.")
     recordings = [read_recording(path) for path in paths]
     for recording in recordings:
         say_notes(recording)
