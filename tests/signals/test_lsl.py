@@ -65,19 +65,19 @@ def test_a_missing_stream_lists_those_that_are_visible(device, stream_name):
 
 
 def test_samples_arrive_in_microvolts_in_order_on_this_clock(device, stream_name):
-    device.open(stream_name, [("Fc5.", "V"), ("EEG Cz-REF", "nV"), ("c4", "\u03bcV")])
+    device.open(stream_name, [("Fc5.", "V"), ("EEG Cz-REF", "nV"), ("c4", "\u03bcV")], rate=1000)
     before = pylsl.local_clock()
     with open_source(stream_name) as source:
         assert source.info.labels == ("FC5", "Cz", "C4")
         assert [(c.unit, c.kind) for c in source.info.channels] == [("µV", "EEG")] * 3
-        assert (source.info.name, source.info.kind, source.info.rate) == (stream_name, "EEG", 100.0)
+        assert (source.info.name, source.info.kind, source.info.rate) == (stream_name, "EEG", 1000.0)
         rows = [[k * 2.0**-20, 1000.0 * k, 0.5 * k] for k in range(3000)]  # longer than one pull of liblsl
         device.push(stream_name, rows)
         samples, times, mask = read_rows(source, len(rows))
         after = pylsl.local_clock()
     assert samples.dtype == np.float32 and mask.all()
     np.testing.assert_allclose(samples, np.array(rows) * [1e6, 1e-3, 1], rtol=1e-6)
-    np.testing.assert_allclose(np.diff(times), 0.01, atol=1e-6)
+    np.testing.assert_allclose(np.diff(times), 0.001, atol=1e-6)
     assert before - 0.01 < times[-1] < after + 0.01
 
 

@@ -22,10 +22,13 @@ from motorctl.signals.lsl.timeline import Event, Timeline
 from motorctl.signals.stream import Chunk
 from motorctl.signals.units import MICROVOLTS
 
+_Pulled = tuple[NDArray[Any], NDArray[np.float64]]
+"""Values (time, channel) and stamps (time,) as liblsl gives them."""
+
 _BLOCK = 0.2  # s, the longest stay in liblsl, during which Ctrl-C waits
 _PULL = 1024  # samples
 _JUMP = 0.1  # s (or five samples) that stamps jump when a burst may follow, and
-_SETTLE = 0.01  # s to have it whole, so that bunched stamps are seen to be bunched
+_SETTLE = 0.01  # s to wait for more of it, again and again, so that bunched stamps are seen to be bunched
 _RETRY = 2.0  # s to wait for an answer of a device that came back: it may have gone again, which liblsl does not tell
 _TWIN = 0.1  # s: an outlet made so long before another was last there was there beside it
 _EVENTS = 1000
@@ -89,7 +92,8 @@ class LSLSource:
         voltages = any(channel.unit == MICROVOLTS for channel in self.info.channels)
         self._meter = RateMeter(rate) if rate and voltages else None
         self._jump = max(_JUMP, 5 / rate) if rate else float("inf")
-        self._stamp = float("inf")  # the newest
+        self._stamp = -float("inf")  # the newest
+        self._trickle = 2 * _SETTLE * rate if rate else float("inf")  # samples, no burst, that come while one settles
         self._nothing = Chunk(np.empty((0, len(self.info.channels)), np.float32), np.empty(0))
 
     def __enter__(self) -> Self:
@@ -161,12 +165,11 @@ class LSLSource:
         samples, mask = measured(raw, self._connection.factors)
         return self._timeline.place(Chunk(samples, stamps, mask), self._connection.clock.offset(), now)
 
-    def _pull_all(self, timeout: float) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    def _pull_all(self, timeout: float) -> _Pulled:
         pulled = [self._pull(timeout)]
         try:
             if len(pulled[0][1]) and pulled[0][1][0] - self._stamp > self._jump:
-                time.sleep(_SETTLE)
-                pulled.append(self._pull(0.0))
+                pulled += self._settle()
             while len(pulled[-1][1]) == _PULL:  # a backlog: there may be more
                 pulled.append(self._pull(0.0))
         except LostError:  # what has come is given; the next pull will say it again
@@ -174,7 +177,16 @@ class LSLSource:
         raw, stamps = (np.concatenate(parts) for parts in zip(*pulled, strict=True))
         return raw, stamps
 
-    def _pull(self, timeout: float) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    def _settle(self) -> list[_Pulled]:
+        """What else there is of a burst: what comes until it comes no faster than it is measured."""
+        parts: list[_Pulled] = []
+        end = time.monotonic() + _BLOCK
+        while not parts or (len(parts[-1][1]) > self._trickle and time.monotonic() < end):
+            time.sleep(_SETTLE)
+            parts.append(self._pull(0.0))
+        return parts
+
+    def _pull(self, timeout: float) -> _Pulled:
         inlet = self._connection.inlet
         return inlet.pull_chunk(timeout, _PULL, min_samples=1, as_numpy=True)  # type: ignore[no-any-return]
 
