@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -18,8 +20,10 @@ from motorctl.errors import ConfigurationError, StreamError, check_positive, che
 from motorctl.runs import check_json_path, open_run_folder, write_json
 from motorctl.runtime.cued_trials import CuedTrials
 from motorctl.runtime.limb_stream import limb_outlet, limb_sample
-from motorctl.runtime.loop import Reader, Step, Trials, free_reaching, run_loop
-from motorctl.runtime.report import number, print_cue, print_table, print_trial, summary_rows
+from motorctl.runtime.loop import Reader, Sink, Step, Trials, free_reaching, run_loop
+from motorctl.runtime.operator import Operator, keyboard, obey
+from motorctl.runtime.report import number, print_cue, print_phase, print_table, print_trial, summary_rows
+from motorctl.runtime.safety import CAUTIOUS, Phase, SafetyConfig
 from motorctl.runtime.summary import summarize
 from motorctl.signals.gate import gated_in_words
 from motorctl.signals.lsl import IsolatedSource, LSLSource, MarkerInlet, find_stream, hush, open_markers
@@ -33,7 +37,8 @@ ENDLESS = {"time_limit": 3600.0, "dwell": 3600.0}
 
 @dataclass(frozen=True)
 class LiveConfig:
-    """Close the loop from a live EEG stream to the limb. Ctrl-C ends it, with the summary written."""
+    """Close the loop from a live EEG stream to the limb. Space stops the limb, s starts it, h holds it; q or Ctrl-C
+    ends the run, with the summary written."""
 
     controller: Path
     """Run folder of a trained controller."""
@@ -50,6 +55,10 @@ class LiveConfig:
     markers: str | None = None
     """Name of the marker stream whose cues say where the targets are, for a controller trained on cues; by default that
     of the EEG stream with ' markers' behind, if there is one."""
+    operator: str | None = None
+    """Name of a marker stream whose markers stop, hold, start and end do what the keys do."""
+    safety: SafetyConfig = field(default_factory=SafetyConfig)
+    """When the limb is held and stopped."""
     environment: str | None = None
     """Environment id; by default the one the controller was trained for."""
     limb_stream: str = "motorctl-limb"
@@ -97,15 +106,25 @@ def live(config: LiveConfig) -> None:
     asked = "cues say where to" if cued else "targets are drawn at random"
     console.print(f"'{source.info.name}' moves {name} for {config.seconds:g} s; {asked}.")
     outlet = limb_outlet(config.limb_stream, rate)
+    remote = open_markers(config.operator) if config.operator else None
     steps, ended = run_live(
-        checkpoint, reader, env, outlet, config.seconds, config.seed, console, cued or free_reaching
+        checkpoint,
+        reader,
+        env,
+        outlet,
+        config.seconds,
+        config.seed,
+        console,
+        cued or free_reaching,
+        config.safety,
+        remote,
     )
     summary = summarize(steps)
     rows = summary_rows(summary)
     happened = Counter(event.kind for event in source.events)
     delay = 1e3 * checkpoint.pipeline.delay
     results = asdict(summary) | {"pipeline_delay_ms": delay, "ended": ended, "seed": config.seed}
-    results |= {"stream_events": happened, "gated": reader.gated}
+    results |= {"stream_events": happened, "gated": reader.gated, "backlog_skipped": reader.skipped}
     if cued:
         followed = sum(cue.moved > 0 for cue in cued.results)
         results["cues"] = [cue._asdict() for cue in cued.results]
@@ -132,30 +151,27 @@ def run_live(
     seed: int,
     console: Console,
     trials: Trials = free_reaching,
+    safety: SafetyConfig = CAUTIOUS,
+    remote: MarkerInlet | None = None,
 ) -> tuple[list[Step], str]:
-    """Run the loop on wall-clock time, with a line for every target; hand and target go out on ``outlet``.
+    """Run the loop on wall-clock time, with a line for every target and every phase of safety; hand and target go out
+    on ``outlet``, and the keyboard and the markers of ``remote`` are the operator's.
 
     Returns:
-        its steps, and why it ended: ``time is up``, ``interrupted`` (Ctrl-C), ``stream lost``, or in a sentence what is
-        wrong with the stream.
+        its steps, and why it ended: ``time is up``, ``ended by the operator``, ``interrupted`` (Ctrl-C), or in a
+        sentence what is wrong with the stream.
     """
     steps: list[Step] = []
+    operator = Operator()
+    sinks: list[Sink] = [lambda step: outlet.push_sample(limb_sample(step)), steps.append]
+    if remote:
+        sinks.append(lambda step: obey(operator, remote))
     try:
         decoder = Stepper(checkpoint.controller)
         warm_up(checkpoint.pipeline, decoder, env)
-        with reader.source:
-            started = local_clock()
-            loop = run_loop(
-                reader,
-                decoder,
-                env,
-                seconds,
-                seed,
-                sinks=[lambda step: outlet.push_sample(limb_sample(step)), steps.append],
-                trials=trials,
-            )
-            print_trials(loop, console)
-            return steps, "stream lost" if local_clock() - started < seconds else "time is up"
+        with reader.source, keyboard(operator) if sys.stdin.isatty() else nullcontext():
+            print_steps(run_loop(reader, decoder, env, seconds, seed, sinks, trials, safety, operator), console)
+            return steps, "ended by the operator" if operator.ended else "time is up"
     except StreamError as error:
         return steps, str(error)
     except KeyboardInterrupt:
@@ -185,10 +201,13 @@ def warm_up(pipeline: Pipeline, decoder: Stepper, env: Env) -> None:
     env.step(env.get_wrapper_attr("to_action")(command))
 
 
-def print_trials(loop: Iterable[Step], console: Console) -> None:
-    """Run the loop to its end, with a line for each trial that ends."""
-    trials = 0
+def print_steps(loop: Iterable[Step], console: Console) -> None:
+    """Run the loop to its end, with a line for each trial that ends, and when safety allows something else."""
+    trials, phase = 0, Phase.IDLE
     for step in loop:
         if step.outcome:
             trials += 1
             print_trial(console, trials, step)
+        if step.phase is not phase:
+            phase = step.phase
+            print_phase(console, step)

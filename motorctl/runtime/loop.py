@@ -10,16 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motorctl.envs import Env
+from motorctl.runtime.operator import Operator
+from motorctl.runtime.safety import CAUTIOUS, Phase, SafetyConfig, advance, first_state
 from motorctl.signals.gate import Gated
 from motorctl.signals.pipeline import Features, Pipeline, PipelineState, join_features
-from motorctl.signals.stream import Source, channel_indices
+from motorctl.signals.stream import Chunk, Source, channel_indices
 
 Array = NDArray[np.float64]
 
-STALE = 0.25
-"""Age of the newest sample (s) from which on the command is neutral: a hand must not run on while nobody is heard."""
-LOST = 5.0
-"""Silence (s) after which the loop ends: the stream is gone."""
+BACKLOG = 5.0
+"""Of more than this (s) that has piled up, only the end is looked at: a decision on what is long past helps nobody."""
+CATCH_UP = 2.0
+"""Length of that end (s), for the filters to settle in."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,10 @@ class Step:
 
     Args:
         time: when the command went out, on the loop's clock (s).
-        command: what the limb was told, after the last word (m/s for a velocity).
+        wanted: what the controller commanded (m/s for a velocity).
+        command: what the limb was told, after safety's last word.
+        phase: what safety allows.
+        cause: of the phase, in a few words.
         hand: ``(2,)`` position of the hand after the step (m).
         hand_velocity: ``(2,)`` (m/s).
         target: ``(2,)`` (m).
@@ -36,12 +41,17 @@ class Step:
         activation: of the muscles after the step (0 to 1).
         outcome: why the trial ended with this step (``reached``, ``time limit``, ``unstable``), empty while it goes on.
         trial_time: since the target appeared (s).
-        latency: from the newest sample that the command rests on to the command (s); NaN if the command is neutral.
+        latency: from the newest sample that the command rests on to the command (s); NaN unless running.
+        compute: from the deadline's waking to the command, features apart (s).
+        slack: from the command to the next deadline (s); below 0 if that was missed.
         missed: deadlines that went by without a command before this one.
     """
 
     time: float
+    wanted: NDArray[np.floating]
     command: NDArray[np.floating]
+    phase: Phase
+    cause: str
     hand: Array
     hand_velocity: Array
     target: Array
@@ -50,6 +60,8 @@ class Step:
     outcome: str
     trial_time: float
     latency: float
+    compute: float
+    slack: float
     missed: int
 
 
@@ -84,39 +96,54 @@ def run_loop(
     seed: int,
     sinks: Iterable[Sink] = (),
     trials: Trials = free_reaching,
+    safety: SafetyConfig = CAUTIOUS,
+    operator: Operator | None = None,
 ) -> Iterator[Step]:
-    """Run ``controller`` on ``env`` for ``seconds``, one :class:`Step` at a time; ends early if the stream is lost.
+    """Run ``controller`` on ``env`` for ``seconds``, one :class:`Step` at a time.
 
     Args:
         reader: of an opened source, with a pipeline at the environment's control rate.
         controller: takes its features one row at a time.
         sinks: told of every step as soon as its command is out.
         trials: says when a new trial begins; by default when one ends, with the limb left where it is.
+        safety: when the limb is held and stopped, and how fast its command may change.
+        operator: who may hold and stop it, and end the run.
 
     Raises:
         StreamError: the stream is gone for good, or has come back different.
     """
-    now = reader.now
+    now, operator = reader.now, operator or Operator()
     period = 1 / env.get_wrapper_attr("control_rate")
     to_action = env.get_wrapper_attr("to_action")
+    low, high = command_range(env)
+    limits = safety.limits(low, high, period)
     hidden = controller.initial_state()
-    command: NDArray[np.floating] = np.zeros(2)
+    wanted: NDArray[np.floating] = np.zeros(len(low))
     env.reset(seed=seed)
-    started = trial_start = reader.newest = now()
+    started = trial_start = now()
+    state = first_state(len(low), started)
     deadline = started + period
-    while deadline <= started + seconds + period / 2 and now() - reader.newest < LOST:
+    while deadline <= started + seconds + period / 2 and not operator.ended:
         # The network has to see every row, the oldest first; the limb only what it says of the newest.
         for row in reader.read_until(deadline).values:
-            command, hidden = controller.step(row, hidden)
-        usable = now() - reader.newest <= STALE and np.isfinite(command).all()
-        if not usable:
-            command = np.zeros_like(command)
+            wanted, hidden = controller.step(row, hidden)
+        woken, before = now(), state.phase
+        state = advance(safety, limits, state, wanted, reader.newest, woken, operator.request())
+        if not np.isfinite(wanted).all():
+            hidden = controller.initial_state()
+        if state.phase is Phase.STOPPED and before is not Phase.STOPPED:
+            reader.forget()
+            hidden = controller.initial_state()
+        command = state.given.command
         *_, info = env.step(to_action(command))
         issued = now()
         missed = max(0, int((issued - deadline) / period))
         step = Step(
             time=issued,
+            wanted=wanted,
             command=command,
+            phase=state.phase,
+            cause=state.cause,
             hand=info["hand_position"],
             hand_velocity=info["hand_velocity"],
             target=info["target_position"],
@@ -124,7 +151,9 @@ def run_loop(
             activation=info["activation"],
             outcome=info["reason"],
             trial_time=issued - trial_start,
-            latency=issued - reader.newest if usable else float("nan"),
+            latency=issued - reader.newest if state.phase is Phase.RUNNING else float("nan"),
+            compute=issued - woken,
+            slack=deadline + period - issued,
             missed=missed,
         )
         for sink in sinks:
@@ -134,6 +163,14 @@ def run_loop(
             trial_start = now()
         yield step
         deadline += (1 + missed) * period
+
+
+def command_range(env: Env) -> tuple[Array, Array]:
+    """Lowest and highest command ``(size,)`` in physical units: those that are the actions -1 and 1."""
+    command = env.get_wrapper_attr("limb").command
+    at_zero, at_one = (np.asarray(command.to_action(np.full(command.size, c)), float) for c in (0.0, 1.0))
+    half = 1 / (at_one - at_zero)  # an action is linear in its command
+    return (-1 - at_zero) * half, (1 - at_zero) * half
 
 
 class Reader:
@@ -149,23 +186,43 @@ class Reader:
     """
 
     def __init__(self, source: Source, pipeline: Pipeline, now: Callable[[], float]) -> None:
-        self.newest, self.now = now(), now
+        self.newest, self.now, self.skipped = -float("inf"), now, 0
         self.source, self._pipeline = source, pipeline
         self._columns = channel_indices(source.info, pipeline.info)
         self._state: PipelineState | None = None
+        self._past: PipelineState | None = None  # forgotten, but for what is counted
 
     @property
     def gated(self) -> Gated:
         """What was missing or taken for an artefact so far (:meth:`Pipeline.gated`)."""
-        return self._pipeline.gated(self._state)
+        return self._pipeline.gated(self._state or self._past)
+
+    def forget(self) -> None:
+        """What was heard: filters begin anew with the next sample. What was gated still counts."""
+        self._state, self._past = None, self._state or self._past
 
     def read_until(self, deadline: float) -> Features:
-        """All feature rows that become complete before ``deadline``; returns then."""
+        """All feature rows that become complete before ``deadline``; returns then.
+
+        Of a backlog longer than ``BACKLOG`` only the last ``CATCH_UP`` s are looked at; ``skipped`` counts the rest.
+        """
         parts = []
         while (left := deadline - self.now()) > 0:
             chunk = self.source.read(left)
             if len(chunk):
-                features, self._state = self._pipeline.process(chunk.select(self._columns), self._state)
                 self.newest = float(chunk.times[-1])
-                parts.append(features)
+                if self.newest - chunk.times[0] > BACKLOG:
+                    recent = int(np.searchsorted(chunk.times, self.newest - CATCH_UP))
+                    self.skipped += recent
+                    self.forget()
+                    chunk = chunk[recent:]
+                parts.append(self._process(chunk))
         return join_features(parts, len(self._pipeline.names))
+
+    def _process(self, chunk: Chunk) -> Features:
+        features, state = self._pipeline.process(chunk.select(self._columns), self._state)
+        if state and self._past:
+            past, self._past = self._past, None
+            state = state._replace(gated=state.gated + past.gated, samples=state.samples + past.samples)
+        self._state = state
+        return features

@@ -29,6 +29,12 @@ def print_cue(console: Console, cue: CueResult) -> None:
         console.print(f"{said}[red]hand moved {-100 * cue.moved:.1f} cm the other way[/red]", highlight=False)
 
 
+def print_phase(console: Console, step: Step) -> None:
+    """One line when safety allows something else: the phase, and why."""
+    colour = {"running": "green", "holding": "yellow", "stopped": "red"}.get(step.phase, "dim")
+    console.print(f"[{colour}]{step.phase}[/{colour}]{f': {step.cause}' * bool(step.cause)}", highlight=False)
+
+
 def print_table(console: Console, title: str, rows: list[tuple[str, str]]) -> None:
     """Figures, one a row."""
     table = Table("", "", title=title, show_header=False)
@@ -46,7 +52,8 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
         ("median time to target", number(summary.median_time_to_target_s, "s")),
         ("sample to command, p50 / p99", f"{number(latency['p50'], 'ms', 1)} / {number(latency['p99'], 'ms', 1)}"),
         ("deadlines missed", f"{summary.deadlines_missed} of {summary.deadlines}"),
-    ] + [("steps without a stream", str(summary.neutral_steps))] * bool(summary.neutral_steps)
+        ("safety", ", ".join(f"{phase} {number(time, 's', 1)}" for phase, time in summary.phases.items() if time)),
+    ]
 
 
 def percent(share: float | None) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from motorctl.runtime.loop import Step
+from motorctl.runtime.safety import Phase
+
+HIGH = {"p50": 50.0, "p99": 99.0, "p999": 99.9, "max": 100.0}
+LOW = {"p50": 50.0, "p1": 1.0, "min": 0.0}
 
 
 @dataclass(frozen=True)
@@ -20,10 +24,13 @@ class Summary:
         reached: trials that ended on the target.
         success_rate: the share of them.
         median_time_to_target_s: of the reached ones, dwell included.
-        latency_ms: percentiles ``p50``, ``p99`` of the time from the newest sample to the command that rests on it.
+        latency_ms: ``p50``, ``p99``, ``p999``, ``max`` of the time from the newest sample to its command.
+        compute_ms: the same of the time that a command takes when its features are there.
+        slack_ms: ``p50``, ``p1``, ``min`` of the time from a command to the next deadline.
         deadlines: control steps that were due.
         deadlines_missed: those that went by without a command.
-        neutral_steps: steps in which the stream was silent or the decoder failed, and the command neutral.
+        phases: seconds that safety spent in each phase.
+        neutral_steps: steps in which nothing but safety decided: the stream was silent, just back, or stopped.
     """
 
     seconds: float
@@ -32,8 +39,11 @@ class Summary:
     success_rate: float | None
     median_time_to_target_s: float | None
     latency_ms: dict[str, float | None]
+    compute_ms: dict[str, float | None]
+    slack_ms: dict[str, float | None]
     deadlines: int
     deadlines_missed: int
+    phases: dict[str, float]
     neutral_steps: int
 
 
@@ -41,16 +51,28 @@ def summarize(steps: Sequence[Step]) -> Summary:
     """The summary of a run's steps."""
     ended = [s for s in steps if s.outcome]
     reached = [s.trial_time for s in ended if s.outcome == "reached"]
-    latency = np.array([s.latency for s in steps if np.isfinite(s.latency)])
     missed = sum(s.missed for s in steps)
+    lasted = np.diff([s.time for s in (*steps[:1], *steps)])
     return Summary(
         seconds=steps[-1].time - steps[0].time if steps else 0.0,
         targets=len(ended),
         reached=len(reached),
         success_rate=len(reached) / len(ended) if ended else None,
         median_time_to_target_s=float(np.median(reached)) if reached else None,
-        latency_ms={f"p{p}": 1e3 * float(np.percentile(latency, p)) if len(latency) else None for p in (50, 99)},
+        latency_ms=milliseconds([s.latency for s in steps], HIGH),
+        compute_ms=milliseconds([s.compute for s in steps], HIGH),
+        slack_ms=milliseconds([s.slack for s in steps], LOW),
         deadlines=len(steps) + missed,
         deadlines_missed=missed,
-        neutral_steps=sum(not np.isfinite(s.latency) for s in steps),
+        phases={
+            phase.value: float(sum(time for step, time in zip(steps, lasted, strict=True) if step.phase is phase))
+            for phase in Phase
+        },
+        neutral_steps=sum(s.phase is not Phase.RUNNING for s in steps),
     )
+
+
+def milliseconds(times: Sequence[float], percentiles: Mapping[str, float]) -> dict[str, float | None]:
+    """Percentiles of times in s that are not NaN, in ms, by name; None if there is none."""
+    known = np.array([time for time in times if np.isfinite(time)])
+    return {name: 1e3 * float(np.percentile(known, p)) if len(known) else None for name, p in percentiles.items()}

@@ -49,6 +49,6 @@ def test_the_demo_as_people_run_it(tmp_path: Path) -> None:
     assert written["offline_pearson_r"] > 0.8
     assert written["deadlines"] == 1000 and written["seed"] == 7
     keys = {"median_time_to_target_s", "latency_ms", "deadlines_missed", "train_seconds"}
-    assert keys <= set(written) and {"p50", "p99"} == set(written["latency_ms"])
+    assert keys <= set(written) and {"p50", "p99"} <= set(written["latency_ms"])
     made = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"controller.json", "controller.safetensors", "hand_paths.png", "config.json", "summary.json"} <= made

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from motorctl.runtime.loop import Step
+from motorctl.runtime.safety import Phase
 from motorctl.runtime.summary import summarize
 
 POINT = np.zeros(2)
-STEP = Step(0.0, POINT, POINT, POINT, POINT, POINT, np.zeros(6), "", 0.0, 0.01, 0)
+STEP = Step(
+    0.0, POINT, POINT, Phase.RUNNING, "", POINT, POINT, POINT, POINT, np.zeros(6), "", 0.0, 0.01, 0.001, 0.019, 0
+)
 
 
 def test_figures() -> None:
@@ -19,16 +22,19 @@ def test_figures() -> None:
     steps = [replace(STEP, time=k / 50, latency=k / 1000, missed=int(k == 5) * 3) for k in range(40)]
     for k, (outcome, seconds) in outcomes.items():
         steps[k] = replace(steps[k], outcome=outcome, trial_time=seconds)
-    steps[0] = replace(steps[0], latency=float("nan"))
+    steps[0] = replace(steps[0], latency=float("nan"), phase=Phase.ARMED)
     summary = summarize(steps)
     assert (summary.targets, summary.reached, summary.success_rate) == (3, 2, 2 / 3)
     assert summary.median_time_to_target_s == 2.0
     assert summary.latency_ms["p50"] == pytest.approx(20) and summary.latency_ms["p99"] == pytest.approx(38.62)
     assert (summary.deadlines, summary.deadlines_missed, summary.neutral_steps) == (43, 3, 1)
     assert summary.seconds == pytest.approx(39 / 50)
+    assert summary.latency_ms["max"] == pytest.approx(39) and summary.slack_ms["min"] == pytest.approx(19)
+    assert summary.compute_ms["p999"] == pytest.approx(1)
+    assert summary.phases == pytest.approx({"idle": 0, "armed": 0, "running": 39 / 50, "holding": 0, "stopped": 0})
 
 
 def test_a_run_without_anything_has_no_figures_and_no_error() -> None:
     summary = summarize([])
     assert (summary.targets, summary.success_rate, summary.median_time_to_target_s) == (0, None, None)
-    assert summary.latency_ms == {"p50": None, "p99": None}
+    assert summary.latency_ms == dict.fromkeys(("p50", "p99", "p999", "max"))

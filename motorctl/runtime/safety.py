@@ -1,0 +1,172 @@
+"""Safety has the last word: a watchdog over what is heard and decoded, between the controller and the limb.
+
+What counts is how old the newest sample is, not whether something is connected. After a moment of silence the last
+command is held, then it fades to neutral, then the limb is stopped; what comes back is heard for a while before it may
+move the limb again, with filters and hidden state made anew. A command that is not finite counts as silence.
+
+::
+
+    idle --heard--> armed --settled--> running --quiet--> holding --quiet for long--> stopped
+                      ^                   ^------heard-------'                           |
+                      '---------------------------heard----------------------------------'
+
+An operator may hold, stop and start at any time; after a stop only a start goes on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motorctl.errors import ConfigurationError, check_positive
+from motorctl.runtime.limits import Given, Limits
+
+Array = NDArray[np.float64]
+
+Request = Literal["start", "hold", "stop"]
+"""What an operator may ask for."""
+
+
+class Phase(StrEnum):
+    """What the limb is allowed."""
+
+    IDLE = "idle"
+    """Nothing is heard yet: neutral."""
+    ARMED = "armed"
+    """Samples come, filters fill: neutral."""
+    RUNNING = "running"
+    """The controller moves the limb."""
+    HOLDING = "holding"
+    """Quiet: the last command, then less and less of it. Held by the operator: neutral."""
+    STOPPED = "stopped"
+    """Quiet for long, or stopped by the operator: neutral."""
+
+
+@dataclass(frozen=True)
+class SafetyConfig:
+    """When the limb is held and stopped, and how fast a command may change."""
+
+    hold_after: float = 0.1
+    """Age of the newest sample from which on the last command is held (s)."""
+    fade_after: float = 0.25
+    """Age from which on it fades (s)."""
+    fade: float = 0.25
+    """How long it takes to be neutral then (s)."""
+    stop_after: float = 1.0
+    """Age at which the limb is stopped, and filters and hidden state are forgotten (s)."""
+    settle: float = 0.5
+    """How long samples must come without a break before the limb moves (s)."""
+    rate: float = 20.0
+    """Most that a command may change in a second, in parts of its range."""
+    acceleration: float = 1000.0
+    """Most that this rate may change in a second, in parts of its range per second."""
+
+    def __post_init__(self) -> None:
+        for name in ("hold_after", "fade_after", "fade", "stop_after", "rate", "acceleration"):
+            check_positive(name, getattr(self, name))
+        if not 0 <= self.settle < float("inf"):
+            raise ConfigurationError(f"settle is {self.settle:g}.", "Give 0 s or more.")
+        if not self.hold_after <= self.fade_after <= self.stop_after:
+            raise ConfigurationError(
+                f"hold_after, fade_after and stop_after are {self.hold_after:g}, {self.fade_after:g} and "
+                f"{self.stop_after:g} s.",
+                "Let each be at least as long as the one before.",
+            )
+
+    def limits(self, low: Array, high: Array, period: float) -> Limits:
+        """Of a command in ``low (size,)`` to ``high (size,)`` that is given every ``period`` s."""
+        width = high - low
+        return Limits(low, high, width * self.rate * period, width * self.acceleration * period**2)
+
+
+CAUTIOUS = SafetyConfig()
+"""What holds where nothing else is said."""
+
+
+class SafetyState(NamedTuple):
+    """What safety remembers from step to step."""
+
+    phase: Phase
+    cause: str  # of the phase, in a few words
+    given: Given
+    usable_since: float  # s: samples and commands have been usable without a break since then; inf when they are not
+    usable_until: float  # s: when the newest usable sample was measured
+    wanted: Array  # the last usable command
+    latched: Request  # what the operator last asked for
+
+
+def first_state(size: int, now: float) -> SafetyState:
+    """Nothing is heard yet, and the operator means to start."""
+    neutral = np.zeros(size)
+    given = Given(neutral, neutral)
+    return SafetyState(Phase.IDLE, "nothing is heard yet", given, float("inf"), now, neutral, "start")
+
+
+def advance(
+    config: SafetyConfig,
+    limits: Limits,
+    state: SafetyState,
+    wanted: NDArray[np.floating],
+    newest: float,
+    now: float,
+    request: Request | None = None,
+) -> SafetyState:
+    """One control step.
+
+    Args:
+        config: when to hold and to stop.
+        limits: of the command, whose neutral value is 0.
+        state: of the step before.
+        wanted: ``(size,)`` what the controller commands.
+        newest: when the newest sample was measured (s).
+        now: on the same clock.
+        request: what the operator has asked for since the step before.
+
+    Returns:
+        The new state; ``given.command`` is what the limb is told.
+    """
+    finite, fresh = bool(np.isfinite(wanted).all()), now - newest <= config.hold_after
+    if finite and fresh:
+        since = min(state.usable_since, now)
+        state = state._replace(usable_since=since, usable_until=newest, wanted=wanted.astype(float))
+    else:
+        state = state._replace(usable_since=float("inf"))
+    state = state._replace(latched=request or state.latched)
+    quiet = now - state.usable_until
+    reason = f"no sample for {now - newest:.2f} s" if finite or not fresh else "the controller's output is not finite"
+    phase, cause = _next_phase(config, state, quiet, now, reason)
+    return state._replace(phase=phase, cause=cause, given=_command(config, limits, state, phase, quiet))
+
+
+def _next_phase(config: SafetyConfig, state: SafetyState, quiet: float, now: float, reason: str) -> tuple[Phase, str]:
+    """The phase, and its cause."""
+    usable = np.isfinite(state.usable_since)
+    if state.latched == "stop":
+        return Phase.STOPPED, "stopped by the operator"
+    if state.latched == "hold":
+        return Phase.HOLDING, "held by the operator"
+    if state.phase is Phase.RUNNING or (state.phase is Phase.HOLDING and state.cause != "held by the operator"):
+        if usable:
+            return Phase.RUNNING, ""
+        return (Phase.HOLDING, reason) if quiet < config.stop_after else (Phase.STOPPED, reason)
+    if not usable:
+        return (state.phase, state.cause) if state.phase in (Phase.IDLE, Phase.STOPPED) else (Phase.IDLE, reason)
+    settled = now - state.usable_since >= config.settle
+    return (Phase.RUNNING, "") if settled else (Phase.ARMED, "samples come, filters fill")
+
+
+def _command(config: SafetyConfig, limits: Limits, state: SafetyState, phase: Phase, quiet: float) -> Given:
+    """What the limb is told."""
+    neutral = np.zeros_like(state.wanted)
+    if state.latched == "stop":  # at once, whatever the limits of change
+        return Given(neutral, neutral)
+    if phase is Phase.RUNNING:
+        return limits.approach(state.wanted, state.given)
+    if phase is Phase.HOLDING and state.latched == "start":
+        left = 1 - np.clip((quiet - config.fade_after) / config.fade, 0, 1)
+        return limits.approach(state.wanted * left, state.given)
+    return limits.approach(neutral, state.given)
