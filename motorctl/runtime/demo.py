@@ -27,7 +27,7 @@ from motorctl.evaluation.metrics import mean_pearson_r
 from motorctl.person.brain import Brain
 from motorctl.person.user import User
 from motorctl.runs import check_json_path, open_run_folder, plain, write_json
-from motorctl.runtime.limb_stream import limb_outlet
+from motorctl.runtime.limb_stream import LoopStreams, limb_outlet
 from motorctl.runtime.live import run_live
 from motorctl.runtime.loop import Reader, Step
 from motorctl.runtime.report import number, percent, print_table, summary_rows
@@ -97,7 +97,7 @@ def demo(config: DemoConfig) -> None:
             raise StreamError(
                 "The simulated person does not see the arm.", "Let UDP 16571 and TCP 16572-16604 through."
             )
-        steps, ended = run_live(checkpoint, reader, env, outlet, config.seconds, config.seed, console)
+        steps, ended = run_live(checkpoint, reader, env, [LoopStreams(outlet)], config.seconds, config.seed, console)
     summary = summarize(steps)
     shuffled = shuffled_success_rate(steps, env, config.seed)
     results = asdict(summary) | {

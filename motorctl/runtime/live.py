@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from pylsl import StreamOutlet, local_clock  # type: ignore[import-untyped]
+from pylsl import local_clock  # type: ignore[import-untyped]
 from rich.console import Console
 
 from motorctl.agents import Stepper
@@ -19,9 +19,10 @@ from motorctl.envs import Env, make_env
 from motorctl.errors import ConfigurationError, StreamError, check_positive, check_seed
 from motorctl.runs import check_json_path, open_run_folder, write_json
 from motorctl.runtime.cued_trials import CuedTrials
-from motorctl.runtime.limb_stream import limb_outlet, limb_sample
+from motorctl.runtime.limb_stream import LoopStreams, limb_outlet
 from motorctl.runtime.loop import Reader, Sink, Step, Trials, free_reaching, run_loop
 from motorctl.runtime.operator import Operator, keyboard, obey
+from motorctl.runtime.recording import recording_of
 from motorctl.runtime.report import number, print_cue, print_phase, print_table, print_trial, summary_rows
 from motorctl.runtime.safety import CAUTIOUS, Phase, SafetyConfig
 from motorctl.runtime.summary import summarize
@@ -63,6 +64,8 @@ class LiveConfig:
     """Environment id; by default the one the controller was trained for."""
     limb_stream: str = "motorctl-limb"
     """Name of the LSL stream that hand, target and command go out on."""
+    record: Path | None = None
+    """XDF file for everything: the EEG and its markers, the limb, the timing, the events; see 'motorctl record'."""
     out: Path | None = None
     """Run folder to write; by default a new one under runs/."""
     json: Path | None = None
@@ -107,18 +110,21 @@ def live(config: LiveConfig) -> None:
     console.print(f"'{source.info.name}' moves {name} for {config.seconds:g} s; {asked}.")
     outlet = limb_outlet(config.limb_stream, rate)
     remote = open_markers(config.operator) if config.operator else None
-    steps, ended = run_live(
-        checkpoint,
-        reader,
-        env,
-        outlet,
-        config.seconds,
-        config.seed,
-        console,
-        cued or free_reaching,
-        config.safety,
-        remote,
-    )
+    streams = LoopStreams(outlet)
+    recorded = [found.source_id() or found.name(), *streams.names, *(m.name for m in (markers, remote) if m)]
+    with recording_of(recorded, config.record, console) as check_recording:
+        steps, ended = run_live(
+            checkpoint,
+            reader,
+            env,
+            [streams, check_recording],
+            config.seconds,
+            config.seed,
+            console,
+            cued or free_reaching,
+            config.safety,
+            remote,
+        )
     summary = summarize(steps)
     rows = summary_rows(summary)
     happened = Counter(event.kind for event in source.events)
@@ -146,7 +152,7 @@ def run_live(
     checkpoint: Checkpoint,
     reader: Reader,
     env: Env,
-    outlet: StreamOutlet,
+    sinks: Iterable[Sink],
     seconds: float,
     seed: int,
     console: Console,
@@ -154,8 +160,8 @@ def run_live(
     safety: SafetyConfig = CAUTIOUS,
     remote: MarkerInlet | None = None,
 ) -> tuple[list[Step], str]:
-    """Run the loop on wall-clock time, with a line for every target and every phase of safety; hand and target go out
-    on ``outlet``, and the keyboard and the markers of ``remote`` are the operator's.
+    """Run the loop on wall-clock time, with a line for every target and every phase of safety; the keyboard and the
+    markers of ``remote`` are the operator's.
 
     Returns:
         its steps, and why it ended: ``time is up``, ``ended by the operator``, ``interrupted`` (Ctrl-C), or in a
@@ -163,7 +169,7 @@ def run_live(
     """
     steps: list[Step] = []
     operator = Operator()
-    sinks: list[Sink] = [lambda step: outlet.push_sample(limb_sample(step)), steps.append]
+    sinks = [*sinks, steps.append]
     if remote:
         sinks.append(lambda step: obey(operator, remote))
     try:

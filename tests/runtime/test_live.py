@@ -11,7 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import psutil
+import pylsl
 import pytest
+import pyxdf
 from pylsl import StreamInlet
 
 from motorctl.agents import ControllerConfig
@@ -56,10 +60,11 @@ def test_a_simulated_person_is_decoded_and_sees_the_limb(
     limb = f"{stream_name}-limb"
     headset = start("headset", "--name", stream_name, "--limb-stream", limb)
     options = ["--seconds", 4, "--limb-stream", limb, "--out", tmp_path / "run", "--json", tmp_path / "r.json"]
+    options += ["--record", tmp_path / "session.xdf"]
     live = start("live", "--controller", small_controller, "--stream", stream_name, "--timeout", 30, *options)
     inlet = StreamInlet(find_stream(name=limb, timeout=PATIENCE))
     sample, _ = inlet.pull_sample(PATIENCE)
-    assert sample is not None and len(sample) == 8
+    assert sample is not None and len(sample) == 10
     written = results(live, tmp_path / "r.json")
     assert written["ended"] == "time is up"
     assert written["deadlines"] == 200
@@ -67,6 +72,13 @@ def test_a_simulated_person_is_decoded_and_sees_the_limb(
     assert written["latency_ms"]["p50"] > 0  # type: ignore[index]
     assert written["gated"] == {} and written["stream_events"] == {}
     assert json.loads((tmp_path / "run" / "summary.json").read_text()) == written
+    eeg, moved, timing, events = pyxdf.load_xdf(str(tmp_path / "session.xdf"))[0]
+    assert [s["info"]["name"][0] for s in (eeg, moved, timing, events)] == [
+        stream_name, limb, f"{limb} timing", f"{limb} events",
+    ]  # fmt: skip
+    assert len(moved["time_series"]) == len(timing["time_series"]) == 200
+    assert len(eeg["time_series"]) >= 4 * 250 and np.diff(eeg["time_stamps"]).max() < 0.02
+    assert [row[0].split(":")[0] for row in events["time_series"][:2]] == ["armed", "running"]
     headset.send_signal(signal.SIGINT)
     said, complaints = headset.communicate(timeout=PATIENCE)
     assert headset.returncode == 0 and "Traceback" not in complaints
@@ -177,6 +189,33 @@ def test_live_stops_the_limb_while_the_headset_is_gone_and_goes_on_when_it_is_ba
     assert written["ended"] == "ended by the operator"
     assert written["stream_events"]["lost"] == written["stream_events"]["back"] == 1  # type: ignore[index]
     assert all(written["phases"][phase] > 0 for phase in ("armed", "running", "holding", "stopped"))  # type: ignore[index]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["live", "record", "headset"])
+def test_whoever_is_killed_the_recording_can_be_read(
+    victim: str, start: Start, stream_name: str, small_controller: Path, tmp_path: Path
+) -> None:
+    limb, path = f"{stream_name}-limb", tmp_path / "session.xdf"
+    headset = start("headset", "--name", stream_name, "--limb-stream", limb)
+    options = ["--seconds", 8, "--limb-stream", limb, "--out", tmp_path / "run", "--record", path]
+    live = start("live", "--controller", small_controller, "--stream", stream_name, "--timeout", 30, *options)
+    inlet = StreamInlet(find_stream(name=limb, timeout=PATIENCE))
+    for _ in range(100):
+        assert inlet.pull_sample(PATIENCE)[0] is not None
+    (recorder,) = psutil.Process(live.pid).children()
+    before = pylsl.local_clock()
+    {"live": live, "record": recorder, "headset": headset}[victim].kill()
+    if victim != "live":
+        written = results(live, tmp_path / "run" / "summary.json")
+        assert written["ended"] == "time is up"
+    psutil.wait_procs([recorder], timeout=PATIENCE)
+    streams = pyxdf.load_xdf(str(path))[0]
+    assert len(streams) == 4
+    for stream in streams[:3]:
+        assert stream["time_stamps"][-1] > before - 1  # at most the last second is missing
+    if victim == "headset":
+        assert len(streams[1]["time_stamps"]) == 400
 
 
 def test_the_cues_of_a_played_recording_say_where_the_targets_are(

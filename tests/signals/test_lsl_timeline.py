@@ -195,7 +195,7 @@ def test_whatever_the_stamps_say_rows_are_in_order_none_from_the_future_and_none
 @pytest.mark.parametrize(("rate", "refused"), [(250, False), (230, False), (270, False), (125, True), (500, True)])
 def test_a_rate_that_is_not_kept_is_noticed(rate, refused):
     meter = RateMeter(250.0)
-    verdicts = [meter.add(1, 5.0 + k / rate) for k in range(5 * rate)]
+    verdicts = [meter.add(1, 5.0 + k / rate, 5.0 + k / rate) for k in range(5 * rate)]
     assert any(verdicts) == refused
     assert meter.measured == pytest.approx(rate, rel=0.01)
 
@@ -206,14 +206,21 @@ def test_pauses_and_the_bursts_after_them_do_not_count():
     for _ in range(20):
         for _ in range(250):
             now += 1 / 250
-            wrong |= meter.add(1, now)
+            wrong |= meter.add(1, now, now)
         now += 3.0
-        wrong |= meter.add(750, now)
+        wrong |= meter.add(750, now, now)
     assert not wrong
+
+
+@pytest.mark.parametrize(("lag", "refused"), [(9.0, False), (0.0, True)])
+def test_a_device_that_catches_up_is_not_off_and_one_that_runs_ahead_is(lag, refused):
+    """Twice as many samples as there should be, stamped as if they were not."""
+    meter = RateMeter(250.0)
+    assert any(meter.add(1, 5.0 + k / 500, 5.0 + k / 250 - lag) for k in range(8 * 500)) == refused
 
 
 @given(st.floats(0.5, 200), st.floats(1, 1000))
 def test_a_rate_is_judged_only_after_a_while(rate, nominal):
     assume(abs(rate / nominal - 1) > 0.2)
     meter = RateMeter(nominal)
-    assert not any(meter.add(1, k / rate) for k in range(int(3.9 * rate)))
+    assert not any(meter.add(1, k / rate, k / rate) for k in range(int(3.9 * rate)))

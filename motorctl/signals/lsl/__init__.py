@@ -9,6 +9,7 @@ from motorctl.signals.lsl.find import describe, find_stream, hush, visible_strea
 from motorctl.signals.lsl.isolated import IsolatedSource
 from motorctl.signals.lsl.markers import MarkerInlet, open_markers
 from motorctl.signals.lsl.outlet import LSLSink, marker_outlet, signal_outlet
+from motorctl.signals.lsl.recorder import RecordedStream
 from motorctl.signals.lsl.source import LSLSource, measured, open_source
 from motorctl.signals.lsl.timeline import Event
 
@@ -18,6 +19,7 @@ __all__ = [
     "LSLSink",
     "LSLSource",
     "MarkerInlet",
+    "RecordedStream",
     "describe",
     "find_stream",
     "hush",

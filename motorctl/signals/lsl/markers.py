@@ -13,10 +13,13 @@ from motorctl.signals.lsl.find import describe, find_stream
 
 
 class MarkerInlet:
-    """Markers as they arrive, with times on this machine's ``local_clock()``; made by :func:`open_markers`."""
+    """Markers as they arrive, with times on this machine's ``local_clock()``; made by :func:`open_markers`.
+
+    ``name`` is the stream's.
+    """
 
     def __init__(self, found: pylsl.StreamInfo, timeout: float = 5.0) -> None:
-        self._label = describe(found)
+        self._label, self.name = describe(found), found.name()
         self._inlet = pylsl.StreamInlet(found)
         # Without its description in hand, an inlet's first pull waits for it, for ever if the outlet has gone by then.
         patiently(answer(self._inlet.info, timeout), self._label)

@@ -161,9 +161,10 @@ class LSLSource:
         if not len(stamps):
             return self._nothing
         self._stamp = float(stamps[-1])
-        self._check_rate(len(stamps), now)
+        offset = self._connection.clock.offset()
+        self._check_rate(len(stamps), now, self._stamp + offset)
         samples, mask = measured(raw, self._connection.factors)
-        return self._timeline.place(Chunk(samples, stamps, mask), self._connection.clock.offset(), now)
+        return self._timeline.place(Chunk(samples, stamps, mask), offset, now)
 
     def _pull_all(self, timeout: float) -> _Pulled:
         pulled = [self._pull(timeout)]
@@ -190,8 +191,8 @@ class LSLSource:
         inlet = self._connection.inlet
         return inlet.pull_chunk(timeout, _PULL, min_samples=1, as_numpy=True)  # type: ignore[no-any-return]
 
-    def _check_rate(self, count: int, now: float) -> None:
-        if self._meter and self._meter.add(count, now):
+    def _check_rate(self, count: int, now: float, stamp: float) -> None:
+        if self._meter and self._meter.add(count, now, stamp):
             raise StreamError(
                 f"{self._label} gives {self._meter.measured:.4g} samples a second, not "
                 f"{self.info.rate * self._connection.speed:g}.",
