@@ -19,6 +19,15 @@ COMMANDS = {
         "motorctl.training.recordings:train_on_recordings",
         "train a controller on cued recordings",
     ),
+    "train adapt": ("motorctl.training.adapt:adapt", "fit a stored controller to a new session"),
+    "train pretrain": (
+        "motorctl.training.pretrain:pretrain_on_recordings",
+        "pretrain a network on recordings without labels",
+    ),
+    "train simulated": (
+        "motorctl.training.simulated:train_on_simulated_people",
+        "train a controller on simulated people, in the closed loop too",
+    ),
     "train classify": (
         "motorctl.training.classify:train_classifier",
         "train a classifier of movements on recordings, a table or sequences",

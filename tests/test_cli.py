@@ -87,7 +87,7 @@ def test_every_option_is_explained_with_its_default(command: str, capfd: pytest.
         ("live --controller {controller} --stream X --environment motorctl/Nowhere-v0", "motorctl/ArmReach-v0"),
         ("live --controller {controller} --stream no-such-stream --timeout 1", "No stream"),
         ("demo --seconds 0", "seconds"),
-        ("demo --pipeline.rate 33", "must divide"),
+        ("train simulated --dagger -1", "dagger is -1 rounds"),
         ("demo --json {tmp}/no/folder/r.json", "no/folder"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,10 +21,13 @@ class Person:
         user: forms an intention once in every control step.
         brain: gives off EEG at its own rate, a whole multiple of the user's.
         seed: of everything random in user and brain.
+        imagine: gives the movements ``(..., class)`` that are imagined to steer with a velocity ``(..., 2)`` (m/s), as
+            :func:`motorctl.person.imagery.imagine`; by default the person intends to move the right hand itself.
     """
 
-    def __init__(self, user: User, brain: Brain, seed: int) -> None:
+    def __init__(self, user: User, brain: Brain, seed: int, imagine: Callable[[Tensor], Tensor] | None = None) -> None:
         self.brain = brain
+        self._imagine = imagine
         self.user = user
         self._samples = samples_per_step(user.rate, brain)
         self._phase = 0
@@ -40,7 +45,10 @@ class Person:
         if not count:
             return np.empty((0, len(self.brain.labels)), np.float32)
         intention = torch.cat([self._next_intention() for _ in range(count)])
-        eeg, self._state = self.brain.emit(intention[None], self._state)
+        velocity, movement = intention[None], None
+        if self._imagine:
+            velocity, movement = torch.zeros_like(velocity), self._imagine(velocity)
+        eeg, self._state = self.brain.emit(velocity, self._state, movement)
         return np.asarray(eeg[0].numpy())
 
     def _next_intention(self) -> Tensor:

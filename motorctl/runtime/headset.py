@@ -10,6 +10,7 @@ from typing import Literal
 
 from motorctl.errors import ConfigurationError, StreamError, check_positive, check_seed
 from motorctl.person.brain import make_brain
+from motorctl.person.imagery import ELECTRODES, imagine
 from motorctl.person.person import Person
 from motorctl.person.user import User
 from motorctl.signals.board import open_board, stream_board
@@ -28,6 +29,9 @@ class HeadsetConfig:
     """Recording to play, its annotations as a marker stream; without it, a simulated person wears the headset."""
     brain: Literal["ideal", "realistic", "hard"] = "ideal"
     """How hard the simulated person's EEG is to read."""
+    steer: Literal["reach", "imagery"] = "reach"
+    """What the simulated person intends in order to steer: to move the right hand, or, as people do whose EEG moves a
+    cursor, movements of hands, feet and tongue that are only imagined; then there are more electrodes."""
     board: str | None = None
     """Board to stream instead, of those that BrainFlow drives: synthetic, cyton, muse-2, ..."""
     name: str | None = None
@@ -87,7 +91,7 @@ def headset(config: HeadsetConfig) -> None:
     elif config.board:
         relay(config.board, config, faults, stop)
     else:
-        wear(Person(User(config.control_rate), make_brain(config.brain), config.seed), config, faults, stop)
+        wear(simulated_person(config), config, faults, stop)
 
 
 def relay(board_name: str, config: HeadsetConfig, faults: Faults, stop: threading.Event) -> None:
@@ -97,6 +101,14 @@ def relay(board_name: str, config: HeadsetConfig, faults: Faults, stop: threadin
         with open_sink(info, faults, 1.0, say) as sink:
             say(f"Streaming {info.name}: {len(info.channels)} channels at {info.rate:g} Hz; Ctrl-C stops.")
             stream_board(board, sink.send, stop)
+
+
+def simulated_person(config: HeadsetConfig) -> Person:
+    """Who wears the headset where neither a recording nor a board is given."""
+    user = User(config.control_rate)
+    if config.steer == "imagery":
+        return Person(user, make_brain(config.brain, ELECTRODES), config.seed, imagine)
+    return Person(user, make_brain(config.brain), config.seed)
 
 
 def wear(person: Person, config: HeadsetConfig, faults: Faults, stop: threading.Event) -> None:

@@ -21,7 +21,8 @@ from motorctl.training.classes import ClassTraining, class_logits, train_classes
 from motorctl.training.csp import BAND, SpatialPatterns, band_pipeline, fit_patterns
 from motorctl.training.cues import before_held_back
 from motorctl.training.imitation import Progress
-from motorctl.training.recordings import read_alike, scaled
+from motorctl.training.material import scaled
+from motorctl.training.recordings import read_alike
 from motorctl.training.scoring import ClassScore, class_score
 from motorctl.training.sequence import Sequence
 from motorctl.training.trials import Trials, class_sequence, permuted, stack_trials

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from motorctl.agents import Network, detach
 from motorctl.errors import ConfigurationError, check_positive
-from motorctl.threads import one_thread
-from motorctl.training.imitation import Progress, check_weight_decay, finite
+from motorctl.training.optimization import Cost, Optimization, Progress, check_optimization, optimize
 
 Losses = Callable[[Tensor], Iterator[Tensor]]
 """The losses of a batch, given the numbers of its sequences, one for each piece of time; an update follows on each."""
@@ -21,21 +21,21 @@ Targets = Tensor | Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
-class SequenceTraining:
+class SequenceTraining(Optimization):
     """Training on sequences with AdamW (Loshchilov & Hutter 2019), which without decay is Adam (Kingma & Ba 2015)."""
 
     epochs: int = 100
     """Passes over the sequences."""
+    learning_rate: float = 1e-3
+    """Highest learning rate."""
+    weight_decay: float = 0.0
+    """AdamW's weight decay, of matrices of weights alone."""
+    schedule: Literal["cosine", "constant"] = "constant"
+    """Whether the learning rate falls to zero along a cosine or stays."""
     batch: int = 32
     """Sequences of an update."""
-    learning_rate: float = 1e-3
-    """Learning rate."""
-    weight_decay: float = 0.0
-    """AdamW's weight decay."""
     horizon: int = 0
     """Rows that gradients go back, in pieces with an update on each (Williams & Peng 1990); 0: all."""
-    clip: float = 1.0
-    """Largest norm of the gradient."""
 
 
 def fit(
@@ -44,7 +44,6 @@ def fit(
     losses: Losses,
     config: SequenceTraining,
     progress: Progress = lambda epoch, loss: None,
-    anneal: bool = False,
 ) -> list[float]:
     """Train ``network`` in place on ``count`` sequences; returns the mean loss of every epoch.
 
@@ -56,32 +55,17 @@ def fit(
         losses: what a batch of them costs.
         config: how to train.
         progress: called after every epoch.
-        anneal: let the learning rate fall to zero along a cosine.
 
     Raises:
         ConfigurationError: a number in ``config`` is out of its range, or training diverges.
     """
     check_training(config)
-    optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.epochs) if anneal else None
-    history = []
-    network.train()
-    with one_thread():
-        for epoch in range(1, config.epochs + 1):
-            costs = []
-            for batch in torch.split(torch.randperm(count), config.batch):
-                for loss in losses(batch):
-                    optimizer.zero_grad()
-                    torch.autograd.backward(loss)
-                    nn.utils.clip_grad_norm_(network.parameters(), config.clip)
-                    optimizer.step()
-                    costs.append(float(loss.detach()))
-            if schedule:
-                schedule.step()
-            history.append(finite(sum(costs) / len(costs)))
-            progress(epoch, history[-1])
-    network.eval()
-    return history
+
+    def costs(epoch: int) -> Iterator[Cost]:
+        for batch in torch.split(torch.randperm(count), config.batch):
+            yield from map(Cost, losses(batch))
+
+    return optimize(network, costs, config, progress)
 
 
 def check_training(config: SequenceTraining) -> None:
@@ -90,9 +74,8 @@ def check_training(config: SequenceTraining) -> None:
     Raises:
         ConfigurationError: a number is out of its range.
     """
-    for name in ("epochs", "batch", "learning_rate", "clip"):
-        check_positive(name, getattr(config, name))
-    check_weight_decay(config.weight_decay)
+    check_optimization(config)
+    check_positive("batch", config.batch)
     if config.horizon < 0:
         raise ConfigurationError(f"horizon is {config.horizon}.", "Give a number of rows, or 0 for all.")
 

@@ -2,125 +2,188 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from motorctl.agents import RecurrentController, detach
+from motorctl.agents import RecurrentController, State, detach
 from motorctl.errors import ConfigurationError, check_positive
-from motorctl.threads import one_thread
-from motorctl.training.sequence import Lanes, Sequence, stack_lanes
+from motorctl.training.optimization import (
+    Cost,
+    Optimization,
+    Progress,
+    Validation,
+    check_optimization,
+    check_weight_decay,
+    finite,
+    half_precision,
+    optimize,
+)
+from motorctl.training.resume import Epoch, Resume
+from motorctl.training.sequence import Lanes, Stretches, lane_places, stack
+
+__all__ = ["ImitationConfig", "LaneTraining", "Progress", "check_weight_decay", "decode", "finite", "train"]
 
 
 @dataclass(frozen=True)
-class ImitationConfig:
+class LaneTraining(Optimization):
     """Training by truncated backpropagation through time (Williams & Peng 1990, Neural Comput. 2(4):490-501)."""
 
-    epochs: int = 40
-    """Passes over the data."""
-    learning_rate: float = 5e-3
-    """Highest learning rate of AdamW; it falls to zero along a cosine."""
-    weight_decay: float = 1e-2
-    """AdamW's weight decay (Loshchilov & Hutter 2019)."""
     lane: float = 30.0
     """Longest stretch that the hidden state is carried through (s)."""
     horizon: float = 8.0
     """How far back in time gradients go (s)."""
-    clip: float = 1.0
-    """Largest norm of the gradient."""
 
 
-Progress = Callable[[int, float], None]
-"""Called after every epoch with its number, from 1, and its loss."""
+@dataclass(frozen=True)
+class ImitationConfig(LaneTraining):
+    """Training by truncated backpropagation through time (Williams & Peng 1990, Neural Comput. 2(4):490-501)."""
+
+    batch: int = 0
+    """Lanes of an update, dealt anew in every epoch after the first; 0: all, which are then in memory at once."""
+    patience: int = 0
+    """Epochs without a new least validation loss after which training stops; 0: never."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where the network is trained; small ones are faster on the CPU."""
+    precision: Literal["full", "mixed"] = "full"
+    """Numbers of 32 bits, or of 16 where that is safe (Micikevicius et al. 2018), on a GPU alone."""
 
 
 def train(
     controller: RecurrentController,
-    sequences: list[Sequence],
+    sequences: Stretches | Callable[[int], Stretches],
     config: ImitationConfig,
     rate: float,
     progress: Progress = lambda epoch, loss: None,
+    *,
+    validation: Stretches = (),
+    log: Callable[[Epoch], None] = lambda epoch: None,
+    resume: Resume | None = None,
 ) -> list[float]:
     """Train ``controller`` in place on rows at ``rate`` (Hz); returns the mean squared error of every epoch.
 
-    The error is in units of the controller's scale. Torch's random generator draws the dropout: seed it first.
+    The error is in units of the controller's scale. Torch's random generator draws dropout and batches: seed it first.
+
+    Args:
+        controller: it ends in evaluation mode, with the weights of the best epoch if there is ``validation``.
+        sequences: what to learn from, or a function that gives what an epoch, from 1, learns from (augmented anew).
+            Those on disk are read a batch at a time, in their own order in the first epoch.
+        config: how.
+        rate: of the rows.
+        progress, log: called after every epoch.
+        validation: what tells which epoch was best: later than what is learned from, and never augmented.
+        resume: where training is stored after every epoch, and gone on with if something is there.
 
     Raises:
-        ConfigurationError: a number in ``config`` is out of its range, or training diverges.
+        ConfigurationError: a number in ``config`` is out of its range, training diverges, nothing counts, the GPU
+            asked for is not there, or what is to be resumed is of another training.
+        CheckpointError: what is to be resumed is damaged.
     """
     check_imitation(config)
-    horizon = max(1, round(config.horizon * rate))
-    longest = max(len(s) for s in sequences)
-    lanes = stack_lanes(sequences, min(max(1, round(config.lane * rate)), longest))
-    optimizer = torch.optim.AdamW(controller.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.epochs)
-    losses = []
-    controller.train()
-    with one_thread():
-        for epoch in range(1, config.epochs + 1):
-            losses.append(finite(train_epoch(controller, lanes, optimizer, horizon, config.clip)))
-            schedule.step()
-            progress(epoch, losses[-1])
-    controller.eval()
-    return losses
+    if controller.config.bidirectional:
+        raise ConfigurationError("A network that reads both ways is not causal.", "Leave out bidirectional.")
+    if config.patience and not validation:
+        raise ConfigurationError(
+            "Patience needs a validation part.", "Hold one back, or leave out --training.patience."
+        )
+    mixed = config.precision == "mixed"
+    horizon, length = (max(1, round(seconds * rate)) for seconds in (config.horizon, config.lane))
+    of_epoch = cast("Callable[[int], Stretches]", sequences if callable(sequences) else lambda epoch: sequences)
+
+    def costs(epoch: int) -> Iterator[Cost]:
+        stretches = of_epoch(epoch)
+        longest = min(length, max(map(len, stretches)))
+        for lanes in lane_batches(stretches, length, config.batch, dealt=bool(config.batch) and epoch > 1):
+            per = (config.batch or len(lanes.features)) * min(horizon, longest)
+            yield from lane_costs(controller, lanes.to(config.device), horizon, per, mixed)
+
+    @torch.inference_mode()
+    def validation_loss() -> float:
+        every = [
+            cost
+            for lanes in lane_batches(validation, length, config.batch)
+            for cost in lane_costs(controller, lanes.to(config.device), horizon, mixed=mixed)
+        ]
+        return sum(float(c.error) for c in every) / sum(c.weight for c in every) if every else float("nan")
+
+    watched = Validation(validation_loss, config.patience) if validation else None
+    controller.to(config.device)
+    try:
+        return optimize(controller, costs, config, progress, validation=watched, log=log, resume=resume, mixed=mixed)
+    finally:
+        controller.to("cpu")
 
 
 def check_imitation(config: ImitationConfig) -> None:
     """Say what no training could use.
 
     Raises:
+        ConfigurationError: a number in ``config`` is out of its range, or the GPU it asks for is not there.
+    """
+    check_lanes(config)
+    for name in ("batch", "patience"):
+        if getattr(config, name) < 0:
+            raise ConfigurationError(f"{name} is {getattr(config, name)}.", "Give 0 or more.")
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigurationError("Torch finds no GPU to train on.", "Choose --training.device cpu.")
+    if config.precision == "mixed" and config.device == "cpu":
+        raise ConfigurationError(
+            "Mixed precision needs a GPU, and --training.device is cpu.", "Choose --training.precision full."
+        )
+
+
+def check_lanes(config: LaneTraining) -> None:
+    """Say what no training on lanes could use.
+
+    Raises:
         ConfigurationError: a number in ``config`` is out of its range.
     """
-    for name in ("epochs", "learning_rate", "lane", "horizon", "clip"):
+    check_optimization(config)
+    for name in ("lane", "horizon"):
         check_positive(name, getattr(config, name))
-    check_weight_decay(config.weight_decay)
 
 
-def check_weight_decay(decay: float) -> None:
-    """Say that an option must be a number, 0 or above.
+def lane_batches(stretches: Stretches, length: int, batch: int, dealt: bool = False) -> Iterator[Lanes]:
+    """Lanes of at most ``length`` rows, ``batch`` at a time (0: all), in order or dealt by torch's generator."""
+    places = lane_places(stretches, length)
+    if dealt:
+        places = [places[place] for place in torch.randperm(len(places)).tolist()]
+    for first in range(0, len(places), batch or len(places)):
+        of_batch = places[first : first + (batch or len(places))]
+        yield stack([stretches[number][start : start + length] for number, start in of_batch])
 
-    Raises:
-        ConfigurationError: it is not.
+
+def lane_costs(
+    controller: RecurrentController, lanes: Lanes, horizon: int, per: float = 1.0, mixed: bool = False
+) -> Iterator[Cost]:
+    """The squared errors of every ``horizon`` rows of all lanes side by side, their states carried on.
+
+    The gradient is divided by ``per``: where that is what an update holds whose lanes all go on, every row weighs the
+    same, also where shorter lanes beside it are over. A lane that is over is not run any further.
     """
-    if not 0 <= decay < float("inf"):
-        raise ConfigurationError(f"weight_decay is {decay:g}.", "Give 0 or a number above 0.")
-
-
-def finite(loss: float) -> float:
-    """The loss.
-
-    Raises:
-        ConfigurationError: it is no number any more.
-    """
-    if not math.isfinite(loss):
-        raise ConfigurationError(f"Training diverged: its loss is {loss:g}.", "Choose a smaller learning rate.")
-    return loss
-
-
-def train_epoch(
-    controller: RecurrentController, lanes: Lanes, optimizer: torch.optim.Optimizer, horizon: int, clip: float
-) -> float:
-    """One pass through all lanes side by side, an update every ``horizon`` rows; returns the mean squared error."""
     state = controller.initial_state(len(lanes.features))
-    total = 0.0
     for start in range(0, lanes.features.shape[1], horizon):
-        rows = slice(start, start + horizon)
-        commands, state = controller(lanes.features[:, rows], state)
-        error = squared_error(commands, lanes.targets[:, rows], lanes.weight[:, rows], controller.scale)
-        weight = lanes.weight[:, rows].sum()
-        if weight:
-            optimizer.zero_grad()
-            torch.autograd.backward(error / weight)
-            nn.utils.clip_grad_norm_(controller.parameters(), clip)
-            optimizer.step()
+        rows, going = slice(start, start + horizon), lanes.going(start)
+        if not going:
+            return
+        with half_precision(mixed):
+            commands, state = controller(lanes.features[:going, rows], first_lanes(state, going))
+        weight = lanes.weight[:going, rows]
+        if counted := float(weight.sum()):
+            yield Cost(
+                squared_error(commands.float(), lanes.targets[:going, rows], weight, controller.scale), counted, per
+            )
         state = detach(state)  # after the update: a state that is learned gets its gradient from the first rows
-        total += float(error.detach())
-    return total / float(lanes.weight.sum())
+
+
+def first_lanes(state: State, count: int) -> State:
+    """The state of the first lanes alone."""
+    return tuple(s[:, :count] if isinstance(s, Tensor) else first_lanes(s, count) for s in state)
 
 
 def squared_error(commands: Tensor, targets: Tensor, weight: Tensor, scale: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ preset that learns from a set of sequences."""
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,8 +21,9 @@ from motorctl.training.arrays import ArrayRecording, read_arrays
 from motorctl.training.examples import side_by_side
 from motorctl.training.fitting import SequenceTraining, fit, row_losses
 from motorctl.training.generated import brain_recording
-from motorctl.training.imitation import ImitationConfig, Progress, check_imitation
+from motorctl.training.imitation import LaneTraining, Progress, check_lanes
 from motorctl.training.networks import NetworkConfig, StoredNetwork, ask, make_network, save_network
+from motorctl.training.optimization import Optimization
 from motorctl.training.progress import progress_bar
 from motorctl.training.regress_sequences import PRESET as SEQUENCE_REGRESSION
 from motorctl.training.regress_sequences import RegressSequences, regress_sequences
@@ -56,7 +57,7 @@ class RegressArrays:
         default_factory=lambda: ControllerConfig(cell="lstm", widths=(128,), dropout=0.2)
     )
     """The recurrent network."""
-    training: ImitationConfig = field(default_factory=ImitationConfig)
+    training: LaneTraining = field(default_factory=LaneTraining)
     """How it is trained."""
 
 
@@ -89,7 +90,7 @@ def regress_recording(config: RegressArrays) -> None:
         raise ConfigurationError(f"hold-back is {config.hold_back:g}.", "Choose a share above 0 and below 1.")
     if config.controller.bidirectional:
         raise ConfigurationError("A network that reads both ways is not causal.", "Leave out bidirectional.")
-    check_imitation(config.training)
+    check_lanes(config.training)
     check_seed(config.seed)
     if config.recording and config.data:
         raise ConfigurationError("Two recordings are named.", "Give one, by itself or with --data.")
@@ -174,11 +175,8 @@ def learn(
         network,
         len(values),
         row_losses(network, values, wanted, wanted.isfinite().float(), horizon),
-        SequenceTraining(
-            training.epochs, len(values), training.learning_rate, training.weight_decay, clip=training.clip
-        ),
+        SequenceTraining(batch=len(values), **{f.name: getattr(training, f.name) for f in fields(Optimization)}),
         progress,
-        anneal=True,
     )
     return StoredNetwork(described, network, inputs, outputs), losses
 

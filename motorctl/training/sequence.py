@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from collections.abc import Sequence as Many
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -41,6 +44,36 @@ class Sequence:
         return Sequence(features, self.targets, self.trial, self.gated)
 
 
+class Stretch(Protocol):
+    """One uninterrupted stretch that gives its rows when they are asked for: a :class:`Sequence`, or one on disk."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice) -> Sequence: ...
+
+
+Stretches = Many[Stretch]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A stretch as a function of its rows: scaled, or augmented.
+
+    Args:
+        stretch: what gives the rows.
+        through: called with rows and the number of the first of them.
+    """
+
+    stretch: Stretch
+    through: Callable[[Sequence, int], Sequence]
+
+    def __len__(self) -> int:
+        return len(self.stretch)
+
+    def __getitem__(self, rows: slice) -> Sequence:
+        return self.through(self.stretch[rows], rows.start or 0)
+
+
 def hold_back(sequence: Sequence, share: float, gap: float) -> tuple[Sequence, Sequence]:
     """The earlier part to train on and the later part to test on.
 
@@ -71,7 +104,7 @@ def held_back_trials(trials: int, share: float) -> int:
 
 @dataclass(frozen=True)
 class Lanes:
-    """Sequences cut into lanes of one length and stacked, so that a batch steps through all of them side by side.
+    """Sequences cut into lanes and stacked, so that a batch steps through all of them side by side.
 
     Args:
         features: ``(lane, time, feature)``, padded with zeros.
@@ -83,15 +116,36 @@ class Lanes:
     targets: Tensor
     weight: Tensor
 
+    def going(self, row: int) -> int:
+        """How many lanes, from the first on, hold all that counts from ``row`` on; the longest lanes come first."""
+        counts = (self.weight[:, row:] > 0).any(dim=1)[:, 0].nonzero()
+        return int(counts.max()) + 1 if len(counts) else 0
 
-def stack_lanes(sequences: list[Sequence], length: int) -> Lanes:
-    """All of ``sequences`` in lanes of ``length`` rows; a sequence goes on in the next lane where one ends."""
-    pieces = [s[start : start + length] for s in sequences for start in range(0, len(s), length)]
-    features = torch.zeros(len(pieces), length, sequences[0].features.values.shape[1])
-    targets = torch.zeros(len(pieces), length, sequences[0].targets.shape[1])
-    weight = torch.zeros(len(pieces), length, 1)
+    def to(self, device: str) -> Lanes:
+        """The same on another device."""
+        return Lanes(self.features.to(device), self.targets.to(device), self.weight.to(device))
+
+
+def lane_places(stretches: Stretches, length: int) -> list[tuple[int, int]]:
+    """Where each lane of at most ``length`` rows begins: number of the stretch and row, in order."""
+    return [(number, start) for number, s in enumerate(stretches) for start in range(0, len(s), length)]
+
+
+def stack_lanes(stretches: Stretches, length: int) -> Lanes:
+    """All of ``stretches`` in lanes of at most ``length`` rows, the longest first; a stretch that is longer goes on in
+    a lane of its own."""
+    return stack([stretches[number][start : start + length] for number, start in lane_places(stretches, length)])
+
+
+def stack(pieces: list[Sequence]) -> Lanes:
+    """Each piece in a lane, filled up with zeros, the longest first."""
+    pieces = sorted(pieces, key=len, reverse=True)
+    features = torch.zeros(len(pieces), len(pieces[0]), pieces[0].features.values.shape[1])
+    targets = torch.zeros(*features.shape[:2], pieces[0].targets.shape[1])
+    weight = torch.zeros(*features.shape[:2], 1)
     for lane, piece in enumerate(pieces):
+        known = piece.features.mask.all(axis=1) & np.isfinite(piece.targets.sum(axis=1))
         features[lane, : len(piece)] = torch.from_numpy(piece.features.values)
-        targets[lane, : len(piece)] = torch.from_numpy(piece.targets)
-        weight[lane, : len(piece), 0] = torch.from_numpy(piece.features.mask.all(axis=1).astype(np.float32))
+        targets[lane, : len(piece)] = torch.from_numpy(np.where(known[:, None], piece.targets, 0))
+        weight[lane, : len(piece), 0] = torch.from_numpy(known.astype(np.float32))
     return Lanes(features, targets, weight)

@@ -30,7 +30,8 @@ from torch import Tensor, nn
 
 from motorctl.agents import ControllerConfig, RecurrentController, Stepper
 from motorctl.threads import one_thread
-from motorctl.training.imitation import train_epoch
+from motorctl.training.imitation import lane_costs
+from motorctl.training.optimization import train_epoch
 from motorctl.training.sequence import Lanes
 
 FEATURES, OUTPUTS, CLIP = 32, 2, 1.0
@@ -68,7 +69,7 @@ def compare_training(pairs: int) -> dict[str, float]:
     ours, theirs = (torch.optim.AdamW(network.parameters(), 1e-3) for network in (controller, plain))
 
     def motorctl_epoch() -> None:
-        train_epoch(controller, lanes, ours, horizon, CLIP)
+        motorctl_pass(controller, lanes, ours, horizon)
 
     def plain_epoch() -> None:
         hidden = torch.zeros(len(WIDTHS), len(lanes.features), WIDTHS[0])
@@ -87,6 +88,14 @@ def compare_training(pairs: int) -> dict[str, float]:
         "train_ratio_to_plain_loop": float(np.median(seconds[:, 1] / seconds[:, 0])),
         "train_sequences_per_second": len(lanes.features) / float(np.median(seconds[:, 0])),
     }
+
+
+def motorctl_pass(
+    controller: RecurrentController, lanes: Lanes, optimizer: torch.optim.Optimizer, horizon: int
+) -> None:
+    """What motorctl's training does in an epoch."""
+    costs = lane_costs(controller, lanes, horizon, per=len(lanes.features) * horizon)
+    train_epoch(controller, costs, optimizer, CLIP, torch.amp.GradScaler("cuda", enabled=False))
 
 
 class PlainGRU(nn.Module):
@@ -128,8 +137,8 @@ def time_long_sequence(rows: int) -> dict[str, float]:
     controller = RecurrentController(ControllerConfig("lstm", WIDTHS), 1, OUTPUTS)
     optimizer = torch.optim.AdamW(controller.parameters(), 1e-3)
     before = peak_mib()
-    train_epoch(controller, random_lanes(8, 350, features=1), optimizer, 350, CLIP)
-    seconds = seconds_of(lambda: train_epoch(controller, lanes, optimizer, 350, CLIP))
+    motorctl_pass(controller, random_lanes(8, 350, features=1), optimizer, 350)
+    seconds = seconds_of(lambda: motorctl_pass(controller, lanes, optimizer, 350))
     return {"seconds_per_epoch": seconds, "peak_mib": peak_mib(), "before_mib": before, "rows": rows}
 
 

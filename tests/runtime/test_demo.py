@@ -22,26 +22,26 @@ from motorctl.runtime.summary import summarize
 
 
 def test_a_trained_controller_reaches_targets_and_its_shuffled_output_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The demo on simulated time, with a quarter of the data."""
-    monkeypatch.setattr(module, "SESSIONS", 4)
-    monkeypatch.setattr(module, "SESSION_SECONDS", 45.0)
-    config, env = DemoConfig(), make_env(module.ENVIRONMENT, command="velocity", control_rate=50.0)
-    checkpoint, offline_r = train_on_simulation(config, env, Console(quiet=True))
+    """The demo's ceiling on simulated time, with a quarter of the data."""
+    monkeypatch.setattr(module, "SESSIONS", {"ideal": 4})
+    monkeypatch.setattr(module, "SESSION_SECONDS", 30.0)
+    env = make_env(module.ENVIRONMENT, command="velocity", control_rate=50.0)
+    checkpoint, offline_r = train_on_simulation(DemoConfig(brain="ideal"), Console(quiet=True))
     assert offline_r > 0.8
     source = SimulatedSource(Person(User(50.0), Brain(), seed=77))
     watch = [lambda step: source.see(step.hand, step.target)]
     reader = Reader(source, checkpoint.pipeline, source.now)
-    steps = list(run_loop(reader, Stepper(checkpoint.controller), env, 60.0, 5, watch))
+    steps = list(run_loop(reader, Stepper(checkpoint.controller), env, 45.0, 5, watch))
     summary = summarize(steps)
-    assert summary.targets >= 30
+    assert summary.targets >= 22
     assert summary.success_rate is not None and summary.success_rate >= 0.9
     shuffled = shuffled_success_rate(steps[:1000], env, seed=5)
     assert shuffled is not None and shuffled < summary.success_rate / 2
 
 
 @pytest.mark.slow
-def test_the_demo_as_people_run_it(tmp_path: Path) -> None:
-    demo(DemoConfig(seed=7, out=tmp_path / "run", json=tmp_path / "r.json"))
+def test_the_demo_of_the_ceiling(tmp_path: Path) -> None:
+    demo(DemoConfig(brain="ideal", seed=7, out=tmp_path / "run", json=tmp_path / "r.json"))
     written = json.loads((tmp_path / "r.json").read_text())
     assert written == json.loads((tmp_path / "run" / "summary.json").read_text())
     assert written["success_rate"] >= 0.9
@@ -52,3 +52,13 @@ def test_the_demo_as_people_run_it(tmp_path: Path) -> None:
     assert keys <= set(written) and {"p50", "p99"} <= set(written["latency_ms"])
     made = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"controller.json", "controller.safetensors", "hand_paths.png", "config.json", "summary.json"} <= made
+
+
+@pytest.mark.slow
+def test_the_demo_as_people_run_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The realistic brain is steered better than by chance, and what to expect of it is said before."""
+    demo(DemoConfig(seconds=60.0, seed=7, out=tmp_path, json=tmp_path / "r.json", video=False))
+    written = json.loads((tmp_path / "r.json").read_text())
+    assert written["brain"] == "realistic" and written["targets"] >= 12
+    assert written["success_rate"] > written["shuffled_success_rate"]
+    assert "70 to 92 %" in capsys.readouterr().out

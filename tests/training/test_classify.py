@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motorctl.agents import ControllerConfig, RecurrentController
@@ -21,7 +21,13 @@ from motorctl.cli import main
 from motorctl.errors import ConfigurationError
 from motorctl.signals.pipeline import Features
 from motorctl.training.checkpoint import load_checkpoint
-from motorctl.training.classes import ClassTraining, cross_entropy, train_classes, trial_probabilities
+from motorctl.training.classes import (
+    ClassTraining,
+    class_weights,
+    cross_entropy,
+    train_classes,
+    trial_probabilities,
+)
 from motorctl.training.classifier import Classifier, fit, permuted_accuracy, prepare, read_sequences, score
 from motorctl.training.sequence import Sequence
 from motorctl.training.trials import Trials, parse_classes, permuted, stack_trials
@@ -121,6 +127,38 @@ def test_cross_entropy_is_the_mean_log_of_the_probability_of_the_label(seed: int
     terms = [-np.log(probability[i, t, labels[i]]) for i in range(count) for t in range(length) if weight[i, t]]
     given_trials = Trials(torch.zeros(count, length, 1), torch.from_numpy(weight), torch.from_numpy(labels))
     assert float(cross_entropy(torch.from_numpy(logits), given_trials)) == pytest.approx(np.mean(terms))
+
+
+@settings(deadline=None)  # the first example imports scikit-learn
+@given(seed=st.integers(0, 1000), smoothing=st.floats(0, 0.9))
+def test_weights_and_smoothed_labels_are_scikit_learns_and_torchs(seed: int, smoothing: float) -> None:
+    balanced = pytest.importorskip("sklearn.utils.class_weight")
+    rng = np.random.default_rng(seed)
+    labels = np.concatenate([[0, 1, 2], rng.integers(0, 3, 7)])
+    logits, weight = torch.from_numpy(rng.standard_normal((10, 4, 3))), torch.ones(10, 4)
+    weights = class_weights(Trials(torch.zeros(10, 4, 1), weight, torch.from_numpy(labels)), 3)
+    expected = balanced.compute_class_weight("balanced", classes=np.arange(3), y=labels)
+    np.testing.assert_allclose(weights, expected, rtol=1e-6)
+
+    few = Trials(torch.zeros(10, 4, 1), weight, torch.from_numpy(labels))
+    found = cross_entropy(logits, few, weights.double(), smoothing)
+    smooth = torch.nn.functional.one_hot(torch.from_numpy(labels), 3) * (1 - smoothing) + smoothing / 3
+    rows = -(smooth[:, None] * logits.log_softmax(dim=-1)).sum(dim=-1).mean(dim=1)
+    assert float(found) == pytest.approx(np.average(rows.numpy(), weights=expected[labels]))
+
+
+def test_a_rare_class_is_as_likely_as_the_other_where_classes_are_balanced() -> None:
+    """Features that tell nothing: what is said is how much each class weighs. Six trials of 51 are of the second."""
+    many = trials(0, 90)
+    kept = torch.cat([torch.arange(0, 90, 2), torch.arange(1, 90, 2)[:6]])
+    rare = Trials(0 * many.features[kept], many.weight[kept], many.labels[kept])
+    said = []
+    for balance in (False, True):
+        torch.manual_seed(0)
+        controller = RecurrentController(ControllerConfig(widths=(4,)), 2, 2)
+        train_classes(controller, rare, ClassTraining(epochs=40, learning_rate=2e-2, balance=balance))
+        said.append(float(trial_probabilities(controller, rare)[:, 1].mean()))
+    assert said == pytest.approx([6 / 51, 0.5], abs=0.05)
 
 
 @given(lengths=st.lists(st.integers(1, 8), min_size=1, max_size=5), gap=st.integers(0, 3))

@@ -1,0 +1,136 @@
+"""Sessions in the closed loop in which a decoder changes: people watch an expert, then use what was fitted to them.
+
+People, their caps and their electrodes go on from one part of a session to the next, as they do in the laboratory, so
+what was fitted to the first minutes is tried on the minutes that follow and on nobody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from motorctl.agents import RecurrentController, Stepper
+from motorctl.evaluation.closed_loop import ClosedLoop, Decide, Moment
+from motorctl.evaluation.episodes import Episode, Recorder
+from motorctl.signals.scaling import SCALED_LIMIT
+from motorctl.threads import one_thread
+from motorctl.training.adaptation import AdaptationConfig, fine_tune
+from motorctl.training.checkpoint import Checkpoint
+from motorctl.training.dagger import Met, watch
+from motorctl.training.decoder_adaptation import Rule, commands, readouts, units
+
+
+def adapt_people(
+    checkpoint: Checkpoint,
+    loop: ClosedLoop,
+    minutes: float,
+    config: AdaptationConfig,
+    seed: int,
+    hand_speed: float = 1.0,
+    progress: Callable[[int], None] = lambda done: None,
+) -> tuple[list[Checkpoint], Moment]:
+    """A session begins, everybody watches an expert for so many minutes, and the controller is fitted to each of them.
+
+    Args:
+        checkpoint: what is fitted; it stays as it is.
+        loop: with :func:`unfitted` of the checkpoint's pipeline.
+        minutes: of watching (min).
+        config: what is trained, and how.
+        seed: of the session, and of training.
+        hand_speed: of the hand that is watched, see :func:`watch`.
+        progress: told how many people have been adapted to.
+
+    Returns:
+        A controller each, and where the loop is; :func:`go_on` from there.
+    """
+    sequences, _ = watch(loop, 60 * minutes, seed, hand_speed)
+    adapted = []
+    for done, sequence in enumerate(sequences, start=1):
+        adapted.append(fine_tune(checkpoint, [sequence], None, config, seed))
+        progress(done)
+    return adapted, stand_still(loop)
+
+
+def stand_still(loop: ClosedLoop) -> Moment:
+    """One control step without a command: where the loop is after people have watched."""
+    return loop.step(np.zeros((loop.env.num_envs, loop.env.limb.command.size)))
+
+
+def one_each(checkpoints: list[Checkpoint]) -> Decide:
+    """Each person's own controller, from features without scaling to commands; as live, a step at a time in numpy."""
+    steppers = [Stepper(checkpoint.controller) for checkpoint in checkpoints]
+    offset, size = (
+        np.stack([getattr(c.pipeline, name) for c in checkpoints]).astype(np.float32) for name in ("mean", "std")
+    )
+
+    def decide(features: Tensor, state: Any) -> tuple[Tensor, Any]:
+        scaled = np.clip((features.numpy() - offset) / size, -SCALED_LIMIT, SCALED_LIMIT)
+        before = [stepper.initial_state() for stepper in steppers] if state is None else state
+        stepped = [s.step(row, own) for s, row, own in zip(steppers, scaled, before, strict=True)]
+        return torch.from_numpy(np.stack([command for command, _ in stepped])), [own for _, own in stepped]
+
+    return decide
+
+
+@torch.inference_mode()
+def go_on(loop: ClosedLoop, moment: Moment, decide: Decide, episodes_each: int) -> tuple[list[Episode], Moment]:
+    """The next episodes of every person under a controller; the ones that are under way are finished and do not count.
+
+    Returns:
+        The episodes, person by person, and where the loop is then.
+    """
+    recorder, state = Recorder(loop.env, loop.env.num_envs, episodes_each + 1, {}), None
+    with one_thread():
+        while not recorder.complete:
+            command, state = decide(moment.features, state)
+            moment = loop.step(command)
+            recorder.add(moment.reward, moment.done, moment.info, {})
+    counted = [e for i, e in enumerate(recorder.episodes) if i % (episodes_each + 1)]
+    return counted, moment
+
+
+@torch.inference_mode()
+def use_and_adapt(
+    loop: ClosedLoop,
+    controller: RecurrentController,
+    rule: Rule[Any] | None,
+    minutes: float,
+    seed: int,
+    gain: float = 1.0,
+) -> tuple[list[tuple[float, bool]], Tensor]:
+    """A session in which everybody uses a controller whose read-out follows them, each person's on its own.
+
+    What is intended is taken to be the expert's command at the hand and target that the person saw; in the target it is
+    none. :func:`~motorctl.training.refit.intended_velocity` keeps the decoded speed; here the speed is the expert's,
+    because a read-out that is regressed on its own speed slows down from update to update.
+
+    Args:
+        loop: its pipeline is the one that the controller was trained on.
+        controller: what everybody begins with.
+        rule: how read-outs follow, None for not at all.
+        minutes: for how long (min).
+        seed: of the session.
+        gain: what commands are multiplied by.
+
+    Returns:
+        When each episode ended (s) and whether it succeeded, and the read-outs ``(person, command, width + 1)``.
+    """
+    people, rate, met = loop.env.num_envs, loop.env.control_rate, Met(loop, loop.reset(seed))
+    radius = getattr(loop.env.task, "target_radius", 0.0)
+    readout, state = readouts(controller.eval(), people).double(), controller.initial_state(people)
+    adapted = None if rule is None else rule.start(readout, rate)
+    ended = []
+    for step in range(1, round(60 * minutes * rate) + 1):
+        hidden, state = units(controller, met.moment.features, state)
+        hand, target = met.seen
+        inside = np.linalg.norm(target - hand, axis=1, keepdims=True) <= radius
+        if rule is not None:
+            adapted = rule.update(hidden, torch.from_numpy(np.where(inside, 0.0, met.wanted())), adapted)
+            readout = adapted.readout
+        met.go_on((gain * commands(readout, hidden)).numpy())
+        ended += [(step / rate, bool(success)) for success in met.moment.info["success"][met.moment.done]]
+    return ended, readout
