@@ -34,6 +34,7 @@ COMMANDS = {
     ),
     "train regress": ("motorctl.training.regress:train_regression", "train on continuous targets from an .npz"),
     "train forecast": ("motorctl.training.forecast:train_forecast", "train to foretell how movements go on"),
+    "train bptt": ("motorctl.training.bptt_command:train_bptt", "train a controller through the limb, with no expert"),
     "headset": ("motorctl.runtime.headset:headset", "stream a recording, a simulated person's EEG or a board over LSL"),
     "streams": ("motorctl.runtime.streams:streams", "list the LSL streams that are visible"),
     "doctor": ("motorctl.runtime.doctor:doctor", "try what a closed loop needs on this machine"),

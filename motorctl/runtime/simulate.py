@@ -1,4 +1,4 @@
-"""``motorctl simulate``: run an environment with its expert, say how well it did, and show it."""
+"""``motorctl simulate``: run an environment with its expert or a trained policy, say how well it did, and show it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import imageio_ffmpeg  # type: ignore[import-untyped]
 import numpy as np
@@ -19,6 +19,7 @@ from motorctl.errors import ConfigurationError, check_positive
 from motorctl.evaluation.episodes import Episode, run_episodes, summarize_episodes
 from motorctl.evaluation.figures import DRAWN, VIDEO_RATE, draw_episodes, picture
 from motorctl.runs import check_json_path, open_run_folder, write_json
+from motorctl.training.policy import StoredPolicy, load_policy, policy_for
 from motorctl.training.progress import progress_bar
 
 BATCH = 256
@@ -31,10 +32,11 @@ class Simulate:
 
     env: str = "motorctl/ArmReach-v0"
     """Environment, one of those that 'motorctl envs' lists."""
-    controller: Literal["expert", "random"] = "expert"
-    """Who acts: the expert, who sees everything, or nobody in particular, for comparison."""
+    controller: str = "expert"
+    """Who acts: the expert, who sees everything; nobody in particular (random), for comparison; or a policy in the run
+    folder of 'motorctl train bptt', which sees what it was trained to see."""
     command: str | None = None
-    """What an action means; the environment's first command if not given."""
+    """What an action means; the environment's first command, or that of the policy, if not given."""
     options: tuple[str, ...] = ()
     """Options of the environment as NAME=VALUE, such as delay=0.1; 'motorctl envs --env ID' lists them; all but
     randomize."""
@@ -63,10 +65,15 @@ def simulate(config: Simulate) -> None:
         if number < 0:
             raise ConfigurationError(f"{name} is {number}.", "Give 0 or more.")
     options = parse_options(config.options, describe_env(config.env)) | {"command": config.command}
+    stored = None if config.controller in ("expert", "random") else load_policy(Path(config.controller))
+    if stored:
+        options = policy_options(stored, options)
     env = make_vec(config.env, min(BATCH, config.episodes), **options)
+    if stored:
+        check_fit(stored, env, config.env)
     folder = open_run_folder(config.out, "simulate", config)
 
-    episodes = run_all(env, config, console)
+    episodes = run_all(env, config, console, stored)
     results = {"env": config.env, "command": env.command, "controller": config.controller, "seed": config.seed}
     results |= summarize_episodes(episodes)
     results["per_episode"] = [{k: v for k, v in asdict(e).items() if k != "traces"} for e in episodes]
@@ -82,7 +89,7 @@ def simulate(config: Simulate) -> None:
     shown = episodes[: config.video_episodes]
     if shown:
         try:
-            film(config, options, shown, folder / "episodes.mp4", console)
+            film(config, options, shown, folder / "episodes.mp4", console, stored)
             written += f", episodes.mp4 (episode {1 if len(shown) == 1 else f'1-{len(shown)}'})"
         except RenderingError as error:
             console.print(f"No video: {' '.join(str(error).split())}", highlight=False, soft_wrap=True)
@@ -114,7 +121,39 @@ def parse_options(texts: Sequence[str], described: dict[str, Any]) -> dict[str, 
     return options
 
 
-def run_all(env: VectorEnvironment, config: Simulate, console: Console) -> list[Episode]:
+def policy_options(stored: StoredPolicy, options: dict[str, Any]) -> dict[str, Any]:
+    """The options of the environment with those that a policy was trained under, where no other is given.
+
+    Raises:
+        ConfigurationError: a command or control rate is given that is not the policy's.
+    """
+    own = {name: stored.options[name] for name in ("command", "control_rate", "delay", "noise")}
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in ("command", "control_rate"):
+        if given.get(name, own[name]) != own[name]:
+            raise ConfigurationError(
+                f"The policy was trained with {name} {own[name]}, not {given[name]}.", f"Leave out {name}."
+            )
+    return own | given
+
+
+def check_fit(stored: StoredPolicy, env: VectorEnvironment, name: str) -> None:
+    """Say that a policy cannot act in an environment.
+
+    Raises:
+        ConfigurationError: it observes another number of things than the policy does, or takes another command.
+    """
+    found = env.single_observation_space.shape, env.limb.command.size
+    if found != ((stored.controller.features,), stored.controller.commands):
+        raise ConfigurationError(
+            f"The policy was trained for {stored.environment}; {name} observes or commands something else.",
+            f"Use --env {stored.environment}.",
+        )
+
+
+def run_all(
+    env: VectorEnvironment, config: Simulate, console: Console, stored: StoredPolicy | None = None
+) -> list[Episode]:
     """All episodes, as many at once as there are environments; those that are drawn keep their traces."""
     episodes: list[Episode] = []
     with progress_bar(console, "episodes", config.episodes) as progress:
@@ -125,9 +164,16 @@ def run_all(env: VectorEnvironment, config: Simulate, console: Console) -> list[
         for done in range(0, config.episodes, env.num_envs):
             seed, count = config.seed + done, min(env.num_envs, config.episodes - done)
             seeds = range(seed, seed + env.num_envs)
-            policy = expert(env) if config.controller == "expert" else random_policy(seeds, env.limb.command.size)
+            policy = who_acts(config, stored, env, env.limb.command.size, seeds)
             episodes += run_episodes(env, policy, seed, count, max(0, DRAWN - done), told)
     return episodes
+
+
+def who_acts(config: Simulate, stored: StoredPolicy | None, env: Any, size: int, seeds: Sequence[int]) -> Policy:
+    """The policy of as many episodes as there are seeds, from their start on; actions have ``size`` numbers."""
+    if stored:
+        return policy_for(stored, len(seeds))
+    return expert(env) if config.controller == "expert" else random_policy(seeds, size)
 
 
 def random_policy(seeds: Iterable[int], size: int) -> Policy:
@@ -140,7 +186,14 @@ def random_policy(seeds: Iterable[int], size: int) -> Policy:
     return policy
 
 
-def film(config: Simulate, options: dict[str, Any], episodes: Sequence[Episode], path: Path, console: Console) -> None:
+def film(
+    config: Simulate,
+    options: dict[str, Any],
+    episodes: Sequence[Episode],
+    path: Path,
+    console: Console,
+    stored: StoredPolicy | None,
+) -> None:
     """The first episodes again, seen by the limb's camera.
 
     Raises:
@@ -159,13 +212,14 @@ def film(config: Simulate, options: dict[str, Any], episodes: Sequence[Episode],
             writer.send(None)
             for i in range(len(episodes)):
                 seed = config.seed + i
-                _, info = env.reset(seed=seed)
+                observation, info = env.reset(seed=seed)
                 size = env.get_wrapper_attr("limb").command.size
-                policy = expert(env) if config.controller == "expert" else random_policy([seed], size)
+                policy = who_acts(config, stored, env, size, [seed])
                 for step in range(steps[i]):
                     if step % every == 0:
                         writer.send(picture(env))
-                    _, _, _, _, info = env.step(policy(info).reshape(size))
+                    action = policy(info | {"observation": observation}).reshape(size)
+                    observation, _, _, _, info = env.step(action)
                     progress(sum(steps[:i]) + step + 1)
 
 

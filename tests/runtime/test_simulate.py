@@ -9,13 +9,16 @@ from typing import Any, Literal
 
 import imageio_ffmpeg  # type: ignore[import-untyped]
 import pytest
+import torch
 from rich.console import Console
 
+from motorctl.agents import ControllerConfig, RecurrentController
 from motorctl.cli import main
 from motorctl.envs import describe_env, make_vec
 from motorctl.errors import ConfigurationError
 from motorctl.runtime import simulate
 from motorctl.runtime.simulate import Simulate, parse_options, run_all
+from motorctl.training.policy import StoredPolicy, save_policy
 
 Run = Callable[..., dict[str, Any]]
 
@@ -107,6 +110,7 @@ def test_without_opengl_the_rest_is_there(
         ("--options control_rate=60", "control_rate"),
         ("--json nowhere/a.json", "no folder nowhere"),
         ("--out full", "full holds files that are not of a run"),
+        ("--controller nobody", "There is no policy.json in nobody"),
     ],
 )
 def test_a_mistake_is_one_line_before_anything_is_run_or_written(
@@ -119,6 +123,49 @@ def test_a_mistake_is_one_line_before_anything_is_run_or_written(
     output = capsys.readouterr()
     assert said in output.err and output.err.count("\n") == 1 and output.out == ""
     assert [path.name for path in tmp_path.rglob("*")] == ["full", "thesis.txt"]
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Path:
+    """The folder of an untrained policy of the arm, which sees 40 ms late."""
+    torch.manual_seed(0)
+    controller = RecurrentController(ControllerConfig(widths=(4,)), 16, 6).eval()
+    options = {"command": "muscles", "control_rate": 50.0, "delay": 0.04, "noise": 0.0}
+    folder = tmp_path / "policy"
+    folder.mkdir()
+    save_policy(StoredPolicy(controller, torch.zeros(16), torch.ones(16), "motorctl/ArmReach-v0", options), folder)
+    return folder
+
+
+@pytest.mark.parametrize("more", ["", " --env motorctl/ArmCenterOut-v0", " --options delay=0 --command muscles"])
+def test_a_stored_policy_acts(run: Run, policy: Path, more: str) -> None:
+    summary = run(f"--controller {policy} --episodes 3 --options time_limit=0.1{more}".replace("0.1 --options", "0.1"))
+    assert summary["reasons"] == {"time limit": 3} and summary["command"] == "muscles"
+
+
+def test_a_policy_sees_what_it_was_trained_to_see(run: Run, policy: Path) -> None:
+    """The delay is its own unless another is given."""
+    own, late, soon = (
+        run(f"--controller {policy} --episodes 2 --options time_limit=0.3{more}")["mean_reward"]
+        for more in ("", " delay=0.04", " delay=0")
+    )
+    assert own == late != soon
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--command torque", "trained with command muscles"),
+        ("--options control_rate=125", "trained with control_rate 50"),
+        ("--env motorctl/Arm3dReach-v0 --command torque", "trained with command muscles"),
+        ("--env motorctl/LegGait-v0", "observes or commands something else"),
+    ],
+)
+def test_a_policy_that_does_not_fit_is_refused(
+    words: str, said: str, policy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["simulate", "--controller", str(policy), *words.split(), "--out", str(tmp_path / "run")]) == 1
+    assert said in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
 def test_options_have_the_types_of_their_defaults() -> None:
