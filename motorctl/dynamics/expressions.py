@@ -193,8 +193,8 @@ def apply(op: str, *operands: Scalar | float) -> Scalar:
         return args[1] if args[0].value else args[2]
     if op == "select" and args[1] is args[2]:
         return args[1]
-    if op in ("add", "mul", "min", "max", "and", "or", "eq") and id(args[0]) > id(args[1]):
-        args = args[::-1]  # a b and b a are one
+    if op in ("add", "mul", "min", "max", "and", "or", "eq") and (op, *args[::-1], repr(0.0)) in _known:
+        args = args[::-1]  # a b and b a are one; which came first, not where in memory, so that builds are alike
     return _make(op, args)
 
 

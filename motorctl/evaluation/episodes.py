@@ -56,11 +56,12 @@ def run_episodes(
         traced: how many keep their traces, the first ones; all by default.
         progress: told how many have ended.
     """
-    _, info = env.reset(seed=seed)
+    observation, info = env.reset(seed=seed)
     traces = {name: info[name][:traced] for name in TRACED if name in info}
     recorder = Recorder(env, env.num_envs if count is None else count, 1, traces)
     while not recorder.complete:
-        _, reward, terminated, truncated, info = env.step(policy(info))
+        action = policy(info | {"observation": observation})
+        observation, reward, terminated, truncated, info = env.step(action)
         traces = {name: info[name][:traced] for name in traces}
         recorder.add(reward, terminated | truncated, info, traces)
         progress(recorder.ended)

@@ -9,8 +9,8 @@ environments run. Needs MotorNet (`pip install motorctl[bench]`). F gets:
 ratio.batch_N            environment steps per second of full training iterations (forward, backward, update) over
                          MotorNet's, compiled; median over pairs in turn
 eager_ratio.batch_N      the same without compiling
-two_substeps_ratio.batch_N    compiled, with two physics steps of 5 ms a control step, which our arm needs to learn: its
-                         muscles damp too strongly for steps of 10 ms
+two_substeps_ratio.batch_N    compiled, with two physics steps of 5 ms a control step: with one of 10 ms our arm did
+                         not learn, perhaps because its muscles damp too strongly for so long a step
 steps_per_second.NAME.batch_N    the medians themselves, of `motornet`, `ours`, `eager` and `two_substeps`
 compile_seconds          from a model to the first compiled iteration's end
 time_to_quality.seconds  wall time, compiling included, until the final distance of hand and target, averaged over the
@@ -321,6 +321,9 @@ def episode_memory(steps: int, chunk: int, eager: bool) -> float:
     run = partial(roll_out, controller, world) if eager else compile_rollout(controller, world, state, inputs)
     rollout = run(state, inputs, checkpoint=chunk)
     torch.autograd.backward(rollout.outputs.square().mean())
+    status = Path("/proc/self/status")
+    if status.exists():  # on Linux getrusage counts what the parent had when it started this process
+        return float(status.read_text().partition("VmHWM:")[2].split()[0]) / 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB, on a Mac bytes
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
