@@ -22,9 +22,8 @@ from motorctl.threads import one_thread
 from motorctl.training.bptt_losses import Movement
 from motorctl.training.imitation import finite
 from motorctl.training.limb_world import LimbWorld
-from motorctl.training.optimization import Epoch
 from motorctl.training.practice import Judge, rehearse
-from motorctl.training.resume import Resume, State, load_state, save_state
+from motorctl.training.resume import Epoch, Resume, State, load_state, save_state
 
 KEPT_EVERY = 20
 """Iterations from one storing of the progress to the next."""
@@ -140,10 +139,10 @@ def train_through_limb(
     optimizer = torch.optim.Adam(controller.parameters(), config.learning_rate)
     unscaled = torch.amp.GradScaler(enabled=False)
     before = load_state(resume, controller, optimizer, unscaled) if resume else None
-    losses = list(before.losses) if before else []
+    done = list(before.epochs) if before else []
     controller.train()
     with one_thread():
-        for iteration in range(len(losses), config.iterations):
+        for iteration in range(len(done), config.iterations):
             optimizer.param_groups[0]["lr"] = rate = learning_rate(iteration, config)
             own = int(np.random.SeedSequence([seed, iteration]).generate_state(1)[0])
             loss = cost(max(4, round(horizon(iteration, config) / period)), own)
@@ -152,12 +151,12 @@ def train_through_limb(
             norm = nn.utils.clip_grad_norm_(controller.parameters(), config.clip)
             finite(norm.item())  # or all weights would be lost
             optimizer.step()
-            losses.append(finite(loss.item()))
-            if resume and (len(losses) % KEPT_EVERY == 0 or len(losses) == config.iterations):
-                save_state(resume, State(len(losses), tuple(losses)), controller, optimizer, unscaled)
-            told(Epoch(len(losses), losses[-1], math.nan, norm.item(), rate))
+            done.append(Epoch(iteration + 1, finite(loss.item()), math.nan, norm.item(), rate))
+            if resume and (len(done) % KEPT_EVERY == 0 or len(done) == config.iterations):
+                save_state(resume, State(tuple(done)), controller, optimizer, unscaled)
+            told(done[-1])
     controller.eval()
-    return losses
+    return [each.loss for each in done]
 
 
 def learning_rate(iteration: int, config: BPTTConfig) -> float:

@@ -38,10 +38,9 @@ from motorctl.training.bptt_losses import TaskLoss, check_task_loss, total_loss
 from motorctl.training.checkpoint import Checkpoint, save_checkpoint
 from motorctl.training.led_world import LedWorld
 from motorctl.training.limb_world import LimbWorld, Load, reaching_environment
-from motorctl.training.optimization import Epoch
 from motorctl.training.policy import StoredPolicy, policy_for, save_policy
 from motorctl.training.progress import progress_bar
-from motorctl.training.resume import Resume
+from motorctl.training.resume import Epoch, Resume
 from motorctl.training.tensorboard import check_tensorboard, tensorboard_log
 
 PROGRESS = "training.safetensors"

@@ -30,8 +30,8 @@ from motorctl.training.bptt import BPTTConfig, limb_practice, start_at_rest, tra
 from motorctl.training.bptt_command import observed_scale
 from motorctl.training.bptt_losses import TaskLoss, total_loss
 from motorctl.training.limb_world import LimbWorld, Load, reaching_environment
-from motorctl.training.optimization import Epoch
 from motorctl.training.policy import StoredPolicy, policy_for
+from motorctl.training.resume import Epoch
 
 Array = NDArray[np.floating[Any]]
 
