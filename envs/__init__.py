@@ -18,7 +18,7 @@ from .leg import leg
 from .make import Env, eeg_ids, env_ids, make_env, make_vec
 from .muscles import Muscles, share
 from .reach import Reach, reach
-from .registry import Definition, expert, register
+from .registry import Definition, Policy, expert, register
 from .rendering import RenderingError
 from .rewards import tolerance
 from .track import Track, track
@@ -33,6 +33,7 @@ __all__ = [
     "ForceField",
     "Grasp",
     "Muscles",
+    "Policy",
     "Reach",
     "RenderingError",
     "Rotation",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from motorctl.envs import VectorEnvironment
-
-Policy = Callable[[dict[str, Any]], NDArray[np.float32]]
-"""Takes `info` of all environments, gives their actions ``(episode, size)``."""
+from motorctl.envs import Policy, VectorEnvironment
 
 TRACED = ("shown_position", "target_position", "joint_angles", "reference_angles", "object_position", "phase")
 """What a picture of an episode may show, of what `info` tells."""
@@ -30,8 +27,7 @@ class Episode:
         seconds: how long it lasted.
         reward: the sum over all steps.
         metrics: the task's own figures, NaN where there is none.
-        traces: ``(step, width)`` or ``(step,)`` by name, those of `TRACED` that the environment tells, the start
-            included; empty if they were not asked for.
+        traces: ``(step, width)`` or ``(step,)`` by name, the start included; empty if they were not asked for.
     """
 
     reason: str
@@ -60,32 +56,78 @@ def run_episodes(
         traced: how many keep their traces, the first ones; all by default.
         progress: told how many have ended.
     """
-    count = env.num_envs if count is None else count
     _, info = env.reset(seed=seed)
-    traces = {name: [np.array(info[name][:traced])] for name in TRACED if name in info}
-    rewards = np.zeros(env.num_envs)
-    going = np.arange(env.num_envs) < count
-    ended: dict[int, Episode] = {}
-    steps = 0
-    while len(ended) < count:
+    traces = {name: info[name][:traced] for name in TRACED if name in info}
+    recorder = Recorder(env, env.num_envs if count is None else count, 1, traces)
+    while not recorder.complete:
         _, reward, terminated, truncated, info = env.step(policy(info))
-        steps += 1
-        for name, trace in traces.items():
-            trace.append(np.array(info[name][:traced]))
-        rewards += reward
-        for i in np.flatnonzero((terminated | truncated) & going).tolist():
-            kept = traced is None or i < traced
-            ended[i] = Episode(
-                reason=str(info["reason"][i]),
-                success=bool(info["success"][i]),
-                seconds=steps / env.control_rate,
-                reward=float(rewards[i]),
-                metrics={name: float(info["metrics"][name][i]) for name in info["metrics"] if name[0] != "_"},
-                traces={name: np.array([row[i] for row in trace]) for name, trace in traces.items()} if kept else {},
-            )
-            going[i] = False
-        progress(len(ended))
-    return [ended[i] for i in range(count)]
+        traces = {name: info[name][:traced] for name in traces}
+        recorder.add(reward, terminated | truncated, info, traces)
+        progress(recorder.ended)
+    return recorder.episodes
+
+
+class Recorder:
+    """Puts the steps of a vector of environments together to episodes, and keeps the first ones of each.
+
+    Args:
+        env: of the steps.
+        count: environments that count, the first ones.
+        each: episodes of each of them.
+        traces: ``(environment, ...)`` of the start, of the first environments or of all.
+    """
+
+    def __init__(
+        self, env: VectorEnvironment, count: int, each: int, traces: Mapping[str, NDArray[np.floating]]
+    ) -> None:
+        self._rate, self._each = env.control_rate, each
+        self._rows = [traces]
+        self._began = [0] * count  # row that the episode of each environment starts with
+        self._rewards = np.zeros(env.num_envs)
+        self._episodes: list[list[Episode]] = [[] for _ in range(count)]
+
+    @property
+    def episodes(self) -> list[Episode]:
+        """Those that have ended, environment by environment."""
+        return [episode for own in self._episodes for episode in own]
+
+    @property
+    def ended(self) -> int:
+        """How many have ended."""
+        return sum(map(len, self._episodes))
+
+    @property
+    def complete(self) -> bool:
+        """Whether all have ended."""
+        return self.ended == self._each * len(self._episodes)
+
+    def add(
+        self,
+        reward: NDArray[np.float64],
+        done: NDArray[np.bool_],
+        info: dict[str, Any],
+        traces: Mapping[str, NDArray[np.floating]],
+    ) -> None:
+        """What a step gave, ``reward`` and ``done (environment,)``, and what is traced of it."""
+        self._rows.append(traces)
+        self._rewards += reward
+        for i in np.flatnonzero(done[: len(self._began)]).tolist():
+            if len(self._episodes[i]) < self._each:
+                self._episodes[i].append(self._episode(i, info))
+            self._began[i] = len(self._rows)  # the next step gives the first row of the next episode
+            self._rewards[i] = 0.0
+
+    def _episode(self, i: int, info: dict[str, Any]) -> Episode:
+        rows = self._rows[self._began[i] :]
+        names = [name for name, values in rows[0].items() if i < len(values)]
+        return Episode(
+            reason=str(info["reason"][i]),
+            success=bool(info["success"][i]),
+            seconds=(len(rows) - 1) / self._rate,
+            reward=float(self._rewards[i]),
+            metrics={name: float(info["metrics"][name][i]) for name in info["metrics"] if name[0] != "_"},
+            traces={name: np.array([row[name][i] for row in rows]) for name in names},
+        )
 
 
 def summarize_episodes(episodes: list[Episode]) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from motorctl.envs import RenderingError, VectorEnvironment, describe_env, expert, make_env, make_vec
+from motorctl.envs import Policy, RenderingError, VectorEnvironment, describe_env, expert, make_env, make_vec
 from motorctl.errors import ConfigurationError, check_positive
-from motorctl.evaluation.episodes import Episode, Policy, run_episodes, summarize_episodes
+from motorctl.evaluation.episodes import Episode, run_episodes, summarize_episodes
 from motorctl.evaluation.figures import DRAWN, VIDEO_RATE, draw_episodes, picture
 from motorctl.runs import check_json_path, open_run_folder, write_json
 from motorctl.training.progress import progress_bar

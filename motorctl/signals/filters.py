@@ -93,7 +93,7 @@ class FilterBank:
         outputs = np.empty((len(self.branches), count, channels))
         for start in range(0, count, BLOCK):
             block = signals[start : start + BLOCK]
-            advanced = self._matrices[len(block) - 1] @ np.concatenate([state, block])
+            advanced = self.matrices[len(block) - 1] @ np.concatenate([state, block])
             state = advanced[: self._states]
             outputs[:, start : start + BLOCK] = advanced[self._states :].reshape(-1, len(block), channels)
         return outputs, state
@@ -103,8 +103,9 @@ class FilterBank:
         return 2 * sum(len(sections) for sections in (self.shared, *self.branches))
 
     @cached_property
-    def _matrices(self) -> list[Array]:
-        """For blocks of 1 to ``BLOCK`` samples: ``(state + branch * time, state + time)``, found by superposition."""
+    def matrices(self) -> list[Array]:
+        """For blocks of 1 to ``BLOCK`` samples, the matrix ``(state + branch * time, state + time)`` that takes the
+        state and the block to the state after and the branches' outputs; found by superposition."""
         matrices = []
         for length in range(1, BLOCK + 1):
             basis = np.eye(self._states + length)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import combinations_with_replacement
+from math import gcd
 from typing import NamedTuple
 
 import numpy as np
@@ -131,6 +132,11 @@ class PipelineDesign:
     def window(self) -> int:
         """Samples in the trailing window."""
         return round(self.config.power_window * self.info.rate) if self.config.windowed else 0
+
+    @cached_property
+    def segment(self) -> int:
+        """Samples that windows and the time between rows are whole multiples of, as many as possible."""
+        return gcd(self.window, self._steps.denominator) if self._steps.numerator == 1 else 1
 
     @cached_property
     def block(self) -> int:

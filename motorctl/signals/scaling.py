@@ -13,6 +13,9 @@ Mask = NDArray[np.bool_]
 SCALED_LIMIT = 8.0
 """Scaled features are clipped here, in standard deviations: an artefact must not saturate the network's memory."""
 
+LEAST_VARIANCE = 1e-12
+"""A feature that varies less is not divided by its running standard deviation."""
+
 
 class AdaptationState(NamedTuple):
     """Running statistics of each feature."""
@@ -52,5 +55,5 @@ def adapt(
         mean = mean + step
         adapted[i] = np.where(rows > 0, value - mean, 0.0)
         if divide:
-            adapted[i] /= np.where(variance > 1e-12, np.sqrt(np.maximum(variance, 1e-12)), 1.0)
+            adapted[i] /= np.where(variance > LEAST_VARIANCE, np.sqrt(np.maximum(variance, LEAST_VARIANCE)), 1.0)
     return adapted, AdaptationState(mean, variance, rows)
