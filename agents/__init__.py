@@ -1,4 +1,4 @@
-"""Controllers: recurrent networks and the experts they learn from."""
+"""Controllers: recurrent networks, linear filters, and the experts they learn from."""
 
 from .cells import CELLS, NONLINEARITIES
 from .classes import ClassHead, LabelHead, last_row, mean_row
@@ -6,6 +6,7 @@ from .convolution import CausalConvolution, Dense
 from .decoder import ATTENTIONS, DecoderHead
 from .expert import minimum_jerk_velocity, reach_velocity
 from .heads import CommandHead, ForecastHead, Gaussian, GaussianHead, MultiTaskHead
+from .linear import KalmanController, LinearController, WienerController
 from .modalities import Modalities
 from .recurrent import ControllerConfig, RecurrentController, RecurrentCore
 from .stage import Network, Stage, State, detach
@@ -25,7 +26,9 @@ __all__ = [
     "ForecastHead",
     "Gaussian",
     "GaussianHead",
+    "KalmanController",
     "LabelHead",
+    "LinearController",
     "Modalities",
     "MultiTaskHead",
     "Network",
@@ -36,6 +39,7 @@ __all__ = [
     "StepState",
     "Stepper",
     "TwoTimeScales",
+    "WienerController",
     "detach",
     "from_torch",
     "last_row",

@@ -35,6 +35,16 @@ COMMANDS = {
     "train regress": ("motorctl.training.regress:train_regression", "train on continuous targets from an .npz"),
     "train forecast": ("motorctl.training.forecast:train_forecast", "train to foretell how movements go on"),
     "train bptt": ("motorctl.training.bptt_command:train_bptt", "train a controller through the limb, with no expert"),
+    "evaluate decoding": (
+        "motorctl.evaluation.decoding_command:evaluate_decoding",
+        "compare decoders on recordings, beside chance",
+    ),
+    "evaluate reaching": (
+        "motorctl.evaluation.reaching_command:evaluate_reaching",
+        "reach with controllers in simulated closed loops",
+    ),
+    "compare": ("motorctl.evaluation.compare:compare_runs", "put evaluated runs side by side, tested on each other"),
+    "sweep": ("motorctl.training.sweep:sweep", "search for hyper-parameters of any command"),
     "headset": ("motorctl.runtime.headset:headset", "stream a recording, a simulated person's EEG or a board over LSL"),
     "streams": ("motorctl.runtime.streams:streams", "list the LSL streams that are visible"),
     "doctor": ("motorctl.runtime.doctor:doctor", "try what a closed loop needs on this machine"),
@@ -56,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
     words = sys.argv[1:] if arguments is None else arguments
-    name = next((n for n in COMMANDS if words[: len(n.split())] == n.split()), None)
+    name = name_of(words)
     if name is None:
         return print_overview(words)
     try:
@@ -70,8 +80,19 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def name_of(words: list[str]) -> str | None:
+    """The command that words begin with."""
+    return next((n for n in COMMANDS if words[: len(n.split())] == n.split()), None)
+
+
 def run(name: str, words: list[str]) -> None:
-    """Parse the command's configuration from ``words`` and run it.
+    """Parse the command's configuration from ``words`` and run it."""
+    command, config = parse(name, words)
+    command(config)
+
+
+def parse(name: str, words: list[str]) -> tuple[Callable[[Any], None], Any]:
+    """The function of a command, and its configuration from ``words``.
 
     Where the command's module has ``PRESETS``, name to configuration, the one that ``--preset`` names, or the first,
     gives the options and their defaults.
@@ -81,10 +102,9 @@ def run(name: str, words: list[str]) -> None:
     command = load(COMMANDS[name][0])
     presets: dict[str, Any] = getattr(sys.modules[command.__module__], "PRESETS", {})
     if not presets:
-        command(tyro.cli(get_type_hints(command)["config"], prog=f"motorctl {name}", args=words))
-        return
+        return command, tyro.cli(get_type_hints(command)["config"], prog=f"motorctl {name}", args=words)
     default = presets[chosen_preset(words, presets)]
-    command(tyro.cli(type(default), default=default, prog=f"motorctl {name}", args=words))
+    return command, tyro.cli(type(default), default=default, prog=f"motorctl {name}", args=words)
 
 
 def chosen_preset(words: list[str], presets: dict[str, Any]) -> str:

@@ -1,5 +1,7 @@
 """What goes wrong for a user, said in one line: what was expected, what was found, and what to do."""
 
+from __future__ import annotations
+
 
 class MotorctlError(Exception):
     """Base of every error a user can cause or cure; the command line prints it as one line and exits with 1.
@@ -13,6 +15,9 @@ class MotorctlError(Exception):
         super().__init__(f"{problem} {cure}")
         self.problem = problem
         self.cure = cure
+
+    def __reduce__(self) -> tuple[type[MotorctlError], tuple[str, str]]:
+        return type(self), (self.problem, self.cure)  # so that it comes whole from another process
 
 
 class RecordingError(MotorctlError):

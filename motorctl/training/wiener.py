@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from motorctl.agents import WienerController
+
 Array = NDArray[np.float64]
+Part = tuple[NDArray[np.floating], NDArray[np.floating]]
+"""A continuous stretch: inputs ``(time, channel)`` and targets ``(time, output)``, NaN where there is none."""
 
 LAGS = 10
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -15,35 +22,41 @@ RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 def wiener_filter(
     train: NDArray[np.floating], targets: NDArray[np.floating], test: NDArray[np.floating], lags: int = LAGS
 ) -> Array:
-    """Targets ``(time, output)`` decoded from ``test (time, channel)``, a continuous stretch of rows.
+    """Targets ``(time, output)`` decoded from ``test (time, channel)``, a continuous stretch of rows, by the filter
+    that :func:`fit_wiener` makes of ``train (time, channel)`` and its ``targets (time, output)``."""
+    controller = fit_wiener([(train, targets)], lags)
+    with torch.inference_mode():
+        decoded, _ = controller(torch.from_numpy(test)[None], controller.initial_state())
+    return np.asarray(decoded[0].numpy())
 
-    Least squares on this row and the ``lags - 1`` before it (Carmena et al. 2003, PLoS Biol. 1(2):e42), with a ridge
-    penalty chosen on the last fifth of the training rows. Before the first row there are zeros.
+
+def fit_wiener(parts: Sequence[Part], lags: int = LAGS, ridges: Iterable[float] = RIDGES) -> WienerController:
+    """Least squares on this row and the ``lags - 1`` before it (Carmena et al. 2003, PLoS Biol. 1(2):e42), with a ridge
+    penalty chosen for each output on the last fifth of the training rows. Before the first row there are zeros.
 
     Args:
-        train: ``(time, channel)``.
-        targets: ``(time, output)``, one for each row of ``train``; a row without one, NaN, does not count.
-        test: ``(time, channel)``.
+        parts: what to learn from; a row without a target does not count.
         lags: rows that a decoded row rests on.
+        ridges: penalties to choose from.
     """
-    rows, asked = lagged(train, lags), lagged(test, lags)
-    return np.column_stack(
-        [
-            _filter(rows[known], column[known], asked)
-            for column, known in zip(targets.T, np.isfinite(targets).T, strict=True)
-        ]
-    )
+    rows = np.concatenate([lagged(inputs, lags) for inputs, _ in parts])
+    targets = np.concatenate([targets for _, targets in parts])
+    known = np.isfinite(targets)
+    fitted = [_fit_output(rows[there], column[there], ridges) for column, there in zip(targets.T, known.T, strict=True)]
+    weights = np.stack([weights for weights, _ in fitted], axis=1).reshape(lags, -1, len(fitted))
+    return WienerController(torch.from_numpy(weights), torch.tensor([offset for _, offset in fitted]))
 
 
-def _filter(rows: Array, targets: NDArray[np.floating], asked: Array) -> Array:
-    """One output of ``asked (time, input)``, ``(time,)``."""
+def _fit_output(rows: Array, targets: NDArray[np.floating], ridges: Iterable[float]) -> tuple[Array, float]:
+    """Weights ``(input,)`` and offset of one output."""
     wanted, cut = targets[:, None], max(1, len(targets) * 4 // 5)
 
     def error(ridge: float) -> float:
         missed = apply(solve(rows[:cut], wanted[:cut], ridge), rows[cut:]) - wanted[cut:]
         return float(np.square(missed).mean()) if len(missed) else 0.0
 
-    return apply(solve(rows, wanted, min(RIDGES, key=error)), asked)[:, 0]
+    weights, offset = solve(rows, wanted, min(ridges, key=error))
+    return weights[:, 0], float(offset[0])
 
 
 def lagged(values: NDArray[np.floating], lags: int) -> Array:

@@ -1,0 +1,3 @@
+"""A run as one HTML file that opens offline."""
+
+from .page import write_report as write_report

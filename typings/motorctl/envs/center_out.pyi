@@ -1,0 +1,1 @@
+from envs.center_out import *
