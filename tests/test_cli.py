@@ -36,7 +36,7 @@ def test_an_unknown_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -
     assert "no command 'fly'" in capsys.readouterr().err
 
 
-NOTHING_RANDOM = {"compare", "envs", "streams", "doctor", "inspect", "convert", "data eegmmi"}
+NOTHING_RANDOM = {"compare", "envs", "streams", "doctor", "inspect", "convert", "data eegmmi", "record"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

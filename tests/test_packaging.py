@@ -117,4 +117,5 @@ def test_a_wheel_holds_everything(tmp_path: Path) -> None:
         for path in folder.glob("*.py")
     }
     assets = {f"motorctl/envs/assets/{path.name}" for path in (ROOT / "envs" / "assets").iterdir()}
-    assert inside == expected | assets | {"motorctl/py.typed"}
+    data = {"motorctl/py.typed", "motorctl/dynamics/kernel.cpp", "motorctl/evaluation/report/page.html"}
+    assert inside == expected | assets | data

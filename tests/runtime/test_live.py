@@ -172,7 +172,7 @@ def test_live_stops_the_limb_while_the_headset_is_gone_and_goes_on_when_it_is_ba
         while fulfilled < steps and time.monotonic() < deadline:
             sample, _ = inlet.pull_sample(1.0)
             if sample:
-                fulfilled = fulfilled + 1 if condition(sample[6:]) else 0
+                fulfilled = fulfilled + 1 if condition(sample[6:8]) else 0
         assert fulfilled == steps
 
     wait_until(any, 1)
