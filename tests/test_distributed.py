@@ -45,6 +45,14 @@ def results(workers: Workers, folder: Path, tasks: Iterable[Draw], inputs: dict[
         return list(mapped(draw, tasks))
 
 
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let other processes find this module, as they do what tasks are made of."""
+    root = str(Path(__file__).parents[1])
+    monkeypatch.syspath_prepend(root)
+    monkeypatch.setenv("PYTHONPATH", root)
+
+
 @pytest.fixture
 def marks(tmp_path: Path) -> Path:
     folder = tmp_path / "marks"
