@@ -1,0 +1,177 @@
+"""Is the signal good enough to calibrate on? Each channel of a stream, judged over some seconds of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import welch
+
+from motorctl.signals.bad_channels import find_bad_channels
+from motorctl.signals.stream import Chunk, Source, StreamInfo
+
+TOO_LOUD = 100.0
+"""Standard deviation (µV) above which a channel is noisy whatever the others are: EEG at rest has 10 to 20."""
+MAINS = (50.0, 60.0)
+"""Frequencies of the mains (Hz)."""
+EEG_BAND = 1.0, 40.0
+"""Where EEG is, of which hum must not be louder (Hz)."""
+RATE_TOLERANCE = 0.02
+"""Share by which samples may come faster or slower than the stream says."""
+
+_AROUND = 1.0  # Hz to either side of the mains that count as hum
+_SEGMENT = 2.0  # s of a spectrum: half a Hz apart
+
+CURES = {
+    "missing": "Samples do not arrive: see to the connection, the distance and the battery.",
+    "flat": "Nothing is measured there: is the electrode plugged in, and does it touch the skin?",
+    "noisy": "Press the electrode on, part the hair, add gel or water.",
+    "hum": "Keep mains adapters and their cables away, run on battery, see to the ground and the reference electrode.",
+}
+"""Problem of a channel to what mends it."""
+ALL_CURE = "It is in most channels, so see to the ground and the reference electrode first."
+
+
+class ChannelQuality(NamedTuple):
+    """What is found of a channel.
+
+    Args:
+        label: its name.
+        amplitude: standard deviation between 1 and 40 Hz (µV).
+        hum: standard deviation of the mains in it (µV); NaN where it is sampled too slowly to tell.
+        mains: frequency of that (Hz).
+        missing: share of its samples that did not come.
+        problem: one of :data:`CURES`, or empty.
+    """
+
+    label: str
+    amplitude: float
+    hum: float
+    mains: float
+    missing: float
+    problem: str
+
+
+class Quality(NamedTuple):
+    """What is found of a stream.
+
+    Args:
+        channels: of the EEG, in order.
+        rate: that it says of itself (Hz).
+        measured_rate: samples that came in a second of this machine's clock (Hz).
+    """
+
+    channels: tuple[ChannelQuality, ...]
+    rate: float
+    measured_rate: float
+
+    @property
+    def good(self) -> bool:
+        """Nothing is wrong."""
+        return not self.problems()
+
+    @property
+    def bad(self) -> tuple[str, ...]:
+        """Labels of the channels that something is wrong with."""
+        return tuple(channel.label for channel in self.channels if channel.problem)
+
+    def problems(self) -> list[str]:
+        """What is wrong, a line each: which channels, and what mends it."""
+        said = []
+        for problem, cure in CURES.items():
+            found = [channel for channel in self.channels if channel.problem == problem]
+            if found:
+                most = ALL_CURE if problem in ("noisy", "hum") and 2 * len(found) > len(self.channels) else cure
+                said.append(f"{in_words(problem, found)}: {', '.join(c.label for c in found)}. {most}")
+        off = self.measured_rate / self.rate - 1
+        if abs(off) > RATE_TOLERANCE:
+            said.append(
+                f"samples come at {self.measured_rate:.1f} Hz, not at the {self.rate:g} Hz that the stream says. "
+                "Restart the device; if it stays so, correct the rate in its LSL app."
+            )
+        return said
+
+
+def in_words(problem: str, channels: Sequence[ChannelQuality]) -> str:
+    """The problem of some channels, with its figure."""
+    if problem == "missing":
+        return f"missing (up to {max(c.missing for c in channels):.0%})"
+    if problem == "hum":
+        return f"hum of {channels[0].mains:g} Hz (up to {max(c.hum for c in channels):.0f} µV)"
+    edge, name = (min, "least") if problem == "flat" else (max, "most")
+    return f"{problem} ({name} {edge(c.amplitude for c in channels):.3g} µV)"
+
+
+def listen(source: Source, seconds: float) -> tuple[Chunk, float]:
+    """What an opened source gives in that time, and how many samples came in a second of this machine's clock (Hz).
+
+    Raises:
+        StreamError: the stream is gone for good, or runs at another rate than it says.
+    """
+    first = source.read(1.0)  # what waited in buffers would be counted as too much
+    begin = time.monotonic()
+    parts = [first[:0]]
+    while (left := begin + seconds - time.monotonic()) > 0:
+        parts.append(source.read(left))
+    lasted = time.monotonic() - begin
+    heard = Chunk(
+        np.concatenate([part.samples for part in parts]),
+        np.concatenate([part.times for part in parts]),
+        np.concatenate([part.mask for part in parts]),
+    )
+    return heard, float(heard.mask.any(axis=1).sum() / lasted)
+
+
+def judge(info: StreamInfo, heard: Chunk, measured_rate: float) -> Quality:
+    """The EEG channels of what was heard of a stream.
+
+    A channel is missing, flat or noisy by the criteria that training has (:mod:`motorctl.signals.bad_channels`), noisy
+    also if it is :data:`TOO_LOUD`; it hums if the mains in it are louder than all between 1 and 40 Hz.
+    """
+    columns = [i for i, channel in enumerate(info.channels) if channel.kind == "EEG"]
+    eeg = heard.select(columns)
+    labels = [info.labels[i] for i in columns]
+    if not len(eeg):
+        nothing = (float("nan"),) * 3
+        return Quality(tuple(ChannelQuality(label, *nothing, 1.0, "missing") for label in labels), info.rate, 0.0)
+    amplitude, hum, mains = spectra(eeg, info.rate)
+    missing = 1 - eeg.mask.mean(axis=0)
+    rows = zip(labels, amplitude, hum, mains, missing, find_bad_channels([eeg], info.rate), strict=True)
+    channels = tuple(ChannelQuality(row[0], *map(float, row[1:5]), problem_of(*row[1:3], row[5])) for row in rows)
+    return Quality(channels, info.rate, measured_rate)
+
+
+def problem_of(amplitude: float, hum: float, bad: str) -> str:
+    """What is wrong with a channel of that amplitude and hum (µV), which training finds ``bad`` or not."""
+    return bad or ("noisy" if amplitude > TOO_LOUD else "hum" if hum > amplitude else "")
+
+
+def spectra(eeg: Chunk, rate: float) -> tuple[NDArray[np.float64], ...]:
+    """Of each channel ``(channel,)`` the standard deviation between 1 and 40 Hz, that of the hum (µV), and its
+    frequency (Hz). Missing samples are held at the channel's median."""
+    there = eeg.mask & np.isfinite(eeg.samples)
+    known = np.where(there, eeg.samples.astype(float), np.nan)
+    known[:, ~there.any(axis=0)] = 0.0
+    filled = np.where(np.isnan(known), np.nanmedian(known, axis=0), known)
+    segment = min(len(filled), round(_SEGMENT * rate))
+    frequencies, density = welch(filled, rate, nperseg=segment, axis=0, detrend="linear")
+    step = frequencies[1] - frequencies[0] if len(frequencies) > 1 else 0.0
+
+    def within(low: float, high: float) -> NDArray[np.float64]:
+        power: NDArray[np.float64] = density[(frequencies >= low) & (frequencies <= high)].sum(axis=0) * step
+        return power
+
+    hums = [
+        # of what is there, the share that is not there at frequencies around is the mains'
+        within(f - _AROUND, f + _AROUND) - (within(f - 3 * _AROUND, f - _AROUND) + within(f + _AROUND, f + 3 * _AROUND)) / 2
+        if f + 3 * _AROUND < rate / 2
+        else np.full(filled.shape[1], np.nan)
+        for f in MAINS
+    ]
+    power = np.maximum(np.stack(hums), 0.0)  # (mains, channel); NaN stays NaN
+    louder = np.where(np.isnan(power), -1.0, power).argmax(axis=0)
+    hum = np.sqrt(power[louder, np.arange(power.shape[1])])
+    return np.sqrt(within(*EEG_BAND)), hum, np.array(MAINS)[louder]
