@@ -52,6 +52,7 @@ COMMANDS = {
     "convert": ("motorctl.signals.convert:convert", "write a recording as FIF, EDF, CSV or XDF"),
     "data eegmmi": ("motorctl.signals.data:eegmmi", "download recordings of real and imagined movements"),
     "record": ("motorctl.runtime.record:record", "record LSL streams into an XDF file"),
+    "replay": ("motorctl.runtime.replay:replay", "run a recorded session again through any controller"),
     "live": ("motorctl.runtime.live:live", "move the limb from a live EEG stream"),
 }
 """Command to the function that runs it, loaded only when it is called for, and to one line on what it does. The

@@ -103,7 +103,7 @@ def demo(config: DemoConfig) -> None:
             raise StreamError(
                 "The simulated person does not see the arm.", "Let UDP 16571 and TCP 16572-16604 through."
             )
-        steps, ended = run_live(checkpoint, reader, env, [streams], config.seconds, config.seed, console)
+        steps, ended, _ = run_live(checkpoint, reader, env, [streams], config.seconds, config.seed, console)
     summary = summarize(steps)
     shuffled = shuffled_success_rate(steps, env, config.seed)
     results = asdict(summary) | {

@@ -24,8 +24,9 @@ from motorctl.runtime.loop import Guide, Reader, Sink, Step, Trials, free_reachi
 from motorctl.runtime.operator import Operator, keyboard, operator_stream, remote
 from motorctl.runtime.recording import recording_of
 from motorctl.runtime.report import number, print_cue, print_phase, print_table, print_trial, summary_rows
-from motorctl.runtime.safety import CAUTIOUS, Phase, SafetyConfig
+from motorctl.runtime.safety import CAUTIOUS, UNHEARD, Phase, SafetyConfig
 from motorctl.runtime.summary import summarize
+from motorctl.runtime.tape import Tape
 from motorctl.signals.gate import gated_in_words
 from motorctl.signals.lsl import IsolatedSource, LSLSource, MarkerInlet, find_stream, hush, open_markers
 from motorctl.signals.pipeline import Pipeline
@@ -81,6 +82,7 @@ def live(config: LiveConfig) -> None:
     Raises:
         CheckpointError: the controller cannot be loaded.
         StreamError: there is no such stream, more than one, or one that the controller was not trained on.
+            A run that ends because its stream is gone for good is one of these, after its summary is written.
         ConfigurationError: an option has a value that cannot be used.
     """
     hush()
@@ -114,21 +116,25 @@ def live(config: LiveConfig) -> None:
     streams = LoopStreams(
         config.limb_stream, env, config.safety, str(config.controller), delay, lambda: reader.gated_share
     )
-    recorded = [found.source_id() or found.name(), *streams.names, *(m.name for m in (markers, *remotes) if m)]
     operator = Operator()
+    tape = Tape(streams, reader, operator, asdict(config))
+    recorded = [found.source_id() or found.name(), *streams.names, *tape.names]
+    recorded += [m.name for m in (markers, *remotes) if m]
+    later = [operator_stream(config.limb_stream), *([] if markers else [f"{source.info.name} markers"])]
+    say = partial(console.print, highlight=False, markup=False)
     with (
-        recording_of(recorded, config.record, console) as check_recording,
+        recording_of(recorded, later, config.record, folder, operator, say),
         remote(operator, remotes, operator_stream(config.limb_stream)),
     ):
-        steps, ended = run_live(
+        steps, ended, failed = run_live(
             checkpoint,
             reader,
             env,
-            [streams, check_recording],
+            [streams, tape],
             config.seconds,
             config.seed,
             console,
-            trials=cued or free_reaching,
+            trials=tape.told(cued or free_reaching),
             safety=config.safety,
             operator=operator,
         )
@@ -152,6 +158,8 @@ def live(config: LiveConfig) -> None:
     console.print(f"ended: {ended.rstrip('.')}.", highlight=False, markup=False)
     print_table(console, f"live: {summary.seconds:.0f} s", rows)
     console.print(f"summary.json is in {folder}.")
+    if failed:
+        raise failed
 
 
 def run_live(
@@ -167,13 +175,13 @@ def run_live(
     safety: SafetyConfig = CAUTIOUS,
     operator: Operator | None = None,
     guide: Guide | None = None,
-) -> tuple[list[Step], str]:
+) -> tuple[list[Step], str, StreamError | None]:
     """Run the loop on wall-clock time, with a line for every target and every phase of safety; the keyboard is the
     operator's.
 
     Returns:
-        its steps, and why it ended: ``time is up``, ``ended by the operator``, ``interrupted`` (Ctrl-C), or in a
-        sentence what is wrong with the stream.
+        its steps, why it ended: ``time is up``, ``ended by the operator``, ``interrupted`` (Ctrl-C), or in a sentence
+        what is wrong with the stream; and that error, if there is one.
     """
     steps: list[Step] = []
     operator = operator or Operator()
@@ -195,11 +203,11 @@ def run_live(
                 guide=guide,
             )
             print_steps(loop, console)
-            return steps, "ended by the operator" if operator.ended else "time is up"
+            return steps, "ended by the operator" if operator.ended else "time is up", None
     except StreamError as error:
-        return steps, str(error)
+        return steps, str(error), error
     except KeyboardInterrupt:
-        return steps, "interrupted"
+        return steps, "interrupted", None
 
 
 def find_markers(name: str | None, stream: str) -> MarkerInlet | None:
@@ -227,11 +235,11 @@ def warm_up(pipeline: Pipeline, decoder: Stepper, env: Env) -> None:
 
 def print_steps(loop: Iterable[Step], console: Console) -> None:
     """Run the loop to its end, with a line for each trial that ends, and when safety allows something else."""
-    trials, phase = 0, Phase.IDLE
+    trials, phase = 0, (Phase.IDLE, UNHEARD)
     for step in loop:
         if step.outcome:
             trials += 1
             print_trial(console, trials, step)
-        if step.phase is not phase:
-            phase = step.phase
+        if (step.phase, step.cause) != phase:
+            phase = step.phase, step.cause
             print_phase(console, step)

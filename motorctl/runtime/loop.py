@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motorctl.envs import Env, expert
+from motorctl.errors import StreamError, StreamLost
 from motorctl.runtime.operator import Operator
 from motorctl.runtime.safety import CAUTIOUS, Phase, SafetyConfig, advance, first_state
 from motorctl.signals.gate import Gated
@@ -162,7 +163,7 @@ def run_loop(
         guide: has a say in the command before safety has its.
 
     Raises:
-        StreamError: the stream is gone for good, or has come back different.
+        StreamLost: the stream is gone for good.
     """
     now, operator, guide = reader.now, operator or Operator(), guide or Unguided()
     period = 1 / env.get_wrapper_attr("control_rate")
@@ -184,7 +185,7 @@ def run_loop(
             wanted, hidden = controller.step(row, hidden)
         woken, before = now(), state.phase
         guided = guide(wanted, intended, info)
-        state = advance(safety, limits, state, guided, reader.newest, woken, *operator.request())
+        state = advance(safety, limits, state, guided, reader.newest, woken, *operator.request(), reader.trouble)
         if not np.isfinite(wanted).all():
             hidden = controller.initial_state()
         if state.phase is Phase.STOPPED and before is not Phase.STOPPED:
@@ -242,7 +243,9 @@ def command_range(env: Env) -> tuple[Array, Array]:
 class Reader:
     """Turns whatever has arrived into features; remembers the pipeline's state and how old the samples are.
 
-    ``newest`` is when the newest sample was measured (s), ``used`` the oldest and the newest of those that the last
+    ``newest`` is when the newest usable sample was measured (s): one of which half of the electrodes have a value;
+    ``trouble`` says why there is none, where that is known; ``heard`` is what the source gave till the last deadline;
+    ``used`` the oldest and the newest of those that the last
     features rest on and those before did not (s).
 
     Args:
@@ -257,8 +260,10 @@ class Reader:
     def __init__(self, source: Source, pipeline: Pipeline, now: Callable[[], float]) -> None:
         self.newest, self.now, self.skipped = -float("inf"), now, 0
         self.used = float("nan"), float("nan")
-        self.source, self._pipeline = source, pipeline
+        self.trouble, self.heard = "", list[Chunk]()
+        self.source, self.pipeline = source, pipeline
         self._columns = channel_indices(source.info, pipeline.info)
+        self._nothing = Chunk(np.empty((0, len(source.info.channels)), np.float32), np.empty(0))
         self._state: PipelineState | None = None
         self._past: PipelineState | None = None  # forgotten, but for what is counted
         self._unused = float("nan")  # when the oldest sample was measured that no features rest on yet (s)
@@ -266,7 +271,7 @@ class Reader:
     @property
     def gated(self) -> Gated:
         """What was missing or taken for an artefact so far (:meth:`Pipeline.gated`)."""
-        return self._pipeline.gated(self._state or self._past)
+        return self.pipeline.gated(self._state or self._past)
 
     @property
     def gated_share(self) -> float:
@@ -284,32 +289,56 @@ class Reader:
 
         Of a backlog longer than ``BACKLOG`` only the last ``CATCH_UP`` s are looked at; ``skipped`` counts the rest.
         """
-        parts = []
-        oldest = self._unused
+        self.heard, parts = [], []
         while (left := deadline - self.now()) > 0:
-            chunk = self._recent(self.source.read(left))
-            if len(chunk):
-                oldest = float(chunk.times[0]) if np.isnan(oldest) else oldest
-                parts.append(self._process(chunk))
-        features = join_features(parts, len(self._pipeline.names))
+            parts.append(self.take(self._read(left)))
+        return join_features(parts, len(self.pipeline.names))
+
+    def take(self, chunk: Chunk) -> Features:
+        """The rows that become complete with what the source gave."""
+        if not len(chunk):
+            return join_features([], len(self.pipeline.names))
+        self._listen(chunk)
+        recent = self._recent(chunk)
+        oldest = float(recent.times[0]) if np.isnan(self._unused) else self._unused
+        features = self._process(recent)
         if len(features.times):
             self.used = oldest, float(features.times[-1])
         return features
 
+    def _listen(self, chunk: Chunk) -> None:
+        """Whether what comes can be used."""
+        self.heard.append(chunk)
+        usable = np.flatnonzero(2 * chunk.mask[:, self._columns].sum(axis=1) >= len(self._columns))
+        self.newest = float(chunk.times[usable[-1]]) if len(usable) else self.newest
+        self.trouble = "" if len(usable) else "more than half of the electrodes give no signal"
+
+    def _read(self, timeout: float) -> Chunk:
+        """What comes; nothing while it cannot be used."""
+        try:
+            chunk = self.source.read(timeout)
+        except StreamLost:
+            raise
+        except StreamError as error:
+            self.trouble = error.problem
+            return self._nothing
+        events = getattr(self.source, "events", ())
+        if not len(chunk) and events and events[-1].kind == "lost":
+            self.trouble = self.trouble or events[-1].text
+        return chunk
+
     def _recent(self, chunk: Chunk) -> Chunk:
         """What is looked at of a chunk."""
-        if not len(chunk):
+        rate = self.source.info.rate
+        if chunk.times[-1] - chunk.times[0] <= BACKLOG and len(chunk) <= BACKLOG * rate + 1:
             return chunk
-        self.newest = float(chunk.times[-1])
-        if self.newest - chunk.times[0] <= BACKLOG:
-            return chunk
-        recent = int(np.searchsorted(chunk.times, self.newest - CATCH_UP))
+        recent = max(int(np.searchsorted(chunk.times, chunk.times[-1] - CATCH_UP)), len(chunk) - round(CATCH_UP * rate))
         self.skipped += recent
         self.forget()
         return chunk[recent:]
 
     def _process(self, chunk: Chunk) -> Features:
-        features, state = self._pipeline.process(chunk.select(self._columns), self._state)
+        features, state = self.pipeline.process(chunk.select(self._columns), self._state)
         if state and self._past:
             past, self._past = self._past, None
             state = state._replace(gated=state.gated + past.gated, samples=state.samples + past.samples)
