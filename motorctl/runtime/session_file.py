@@ -110,9 +110,7 @@ def _recorded_run(path: Path, streams: dict[str, dict[str, Any]], run: str) -> S
             times[:whole].tolist(), values[:whole, 0].tolist(), _chunks(heard, rows[:whole]), strict=True
         )
     ]
-    return SessionFile(
-        StreamInfo.from_dict(description["stream"]), moments, description, _commands(limb, times[:whole])
-    )
+    return SessionFile(StreamInfo.from_dict(description["stream"]), moments, description, commands)
 
 
 def _chunks(heard: dict[str, Any], ends: NDArray[np.intp]) -> list[tuple[Chunk, ...]]:
