@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from pylsl import local_clock  # type: ignore[import-untyped]
 from rich.console import Console
 
@@ -18,19 +17,21 @@ from motorctl.agents import Stepper
 from motorctl.envs import Env, make_env
 from motorctl.errors import ConfigurationError, StreamError, check_positive, check_seed
 from motorctl.runs import check_json_path, open_run_folder, write_json
+from motorctl.runtime.calm import calm
 from motorctl.runtime.cued_trials import CuedTrials
 from motorctl.runtime.limb_stream import LoopStreams
-from motorctl.runtime.loop import Guide, Reader, Sink, Step, Trials, free_reaching, run_loop
+from motorctl.runtime.loop import Guide, Sink, Step, Trials, free_reaching, run_loop
 from motorctl.runtime.operator import Operator, keyboard, operator_stream, remote
+from motorctl.runtime.pace import Pacing
+from motorctl.runtime.reader import Reader
 from motorctl.runtime.recording import recording_of
+from motorctl.runtime.rehearsal import rehearse
 from motorctl.runtime.report import number, print_cue, print_phase, print_table, print_trial, summary_rows
 from motorctl.runtime.safety import CAUTIOUS, UNHEARD, Phase, SafetyConfig
-from motorctl.runtime.summary import summarize
+from motorctl.runtime.summary import Tally
 from motorctl.runtime.tape import Tape
 from motorctl.signals.gate import gated_in_words
 from motorctl.signals.lsl import IsolatedSource, LSLSource, MarkerInlet, find_stream, hush, open_markers
-from motorctl.signals.pipeline import Pipeline
-from motorctl.signals.stream import Chunk
 from motorctl.training.checkpoint import Checkpoint, load_checkpoint
 
 ENDLESS = {"time_limit": 3600.0, "dwell": 3600.0}
@@ -62,6 +63,9 @@ class LiveConfig:
     of the expert. A stream that is called as --limb-stream with ' operator' behind is obeyed from when it appears."""
     safety: SafetyConfig = field(default_factory=SafetyConfig)
     """When the limb is held and stopped."""
+    pacing: Pacing = "samples"
+    """Whether a command goes out as soon as its samples are there, or evenly, at the deadlines of this machine's
+    clock, which samples then wait for."""
     environment: str | None = None
     """Environment id; by default the one the controller was trained for."""
     limb_stream: str = "motorctl-limb"
@@ -116,7 +120,7 @@ def live(config: LiveConfig) -> None:
     streams = LoopStreams(
         config.limb_stream, env, config.safety, str(config.controller), delay, lambda: reader.gated_share
     )
-    operator = Operator()
+    operator, tally = Operator(), Tally()
     tape = Tape(streams, reader, operator, asdict(config))
     recorded = [found.source_id() or found.name(), *streams.names, *tape.names]
     recorded += [m.name for m in (markers, *remotes) if m]
@@ -126,22 +130,23 @@ def live(config: LiveConfig) -> None:
         recording_of(recorded, later, config.record, folder, operator, say),
         remote(operator, remotes, operator_stream(config.limb_stream)),
     ):
-        steps, ended, failed = run_live(
+        ended = run_live(
             checkpoint,
             reader,
             env,
-            [streams, tape],
+            [streams, tape, tally],
             config.seconds,
             config.seed,
             console,
             trials=tape.told(cued or free_reaching),
             safety=config.safety,
             operator=operator,
+            pacing=config.pacing,
         )
-    summary = summarize(steps)
+    summary = tally.summary()
     rows = summary_rows(summary)
     happened = Counter(event.kind for event in source.events)
-    results = asdict(summary) | {"pipeline_delay_ms": 1e3 * delay, "ended": ended, "seed": config.seed}
+    results = asdict(summary) | {"pipeline_delay_ms": 1e3 * delay, "ended": str(ended), "seed": config.seed}
     results |= {"stream_events": happened, "gated": reader.gated, "backlog_skipped": reader.skipped}
     if cued:
         followed = sum(cue.moved > 0 for cue in cued.results)
@@ -155,11 +160,11 @@ def live(config: LiveConfig) -> None:
     if reader.gated:
         console.print(f"stream: {gated_in_words(reader.gated)}.", highlight=False, markup=False)
     rows.append(("pipeline delay", number(1e3 * delay, "ms", 0)))
-    console.print(f"ended: {ended.rstrip('.')}.", highlight=False, markup=False)
+    console.print(f"ended: {str(ended).rstrip('.')}.", highlight=False, markup=False)
     print_table(console, f"live: {summary.seconds:.0f} s", rows)
     console.print(f"summary.json is in {folder}.")
-    if failed:
-        raise failed
+    if isinstance(ended, StreamError):
+        raise ended
 
 
 def run_live(
@@ -175,39 +180,39 @@ def run_live(
     safety: SafetyConfig = CAUTIOUS,
     operator: Operator | None = None,
     guide: Guide | None = None,
-) -> tuple[list[Step], str, StreamError | None]:
+    pacing: Pacing = "samples",
+) -> str | StreamError:
     """Run the loop on wall-clock time, with a line for every target and every phase of safety; the keyboard is the
     operator's.
 
     Returns:
-        its steps, why it ended: ``time is up``, ``ended by the operator``, ``interrupted`` (Ctrl-C), or in a sentence
-        what is wrong with the stream; and that error, if there is one.
+        why it ended: ``time is up``, ``ended by the operator``, ``interrupted`` (Ctrl-C), or the error of a stream that
+        is gone for good.
     """
-    steps: list[Step] = []
     operator = operator or Operator()
-    sinks = [*sinks, steps.append]
+    decoder = Stepper(checkpoint.controller)
     try:
-        decoder = Stepper(checkpoint.controller)
-        warm_up(checkpoint.pipeline, decoder, env)
-        with reader.source, keyboard(operator) if sys.stdin.isatty() else nullcontext():
+        rehearse(checkpoint.pipeline, decoder, env)
+        with calm(console) as collect, reader.source, keyboard(operator) if sys.stdin.isatty() else nullcontext():
             loop = run_loop(
                 reader,
                 decoder,
                 env,
                 seconds,
                 seed,
-                sinks,
+                [*sinks, collect],
                 trials=trials,
                 safety=safety,
                 operator=operator,
                 guide=guide,
+                pacing=pacing,
             )
             print_steps(loop, console)
-            return steps, "ended by the operator" if operator.ended else "time is up", None
+            return "ended by the operator" if operator.ended else "time is up"
     except StreamError as error:
-        return steps, str(error), error
+        return error
     except KeyboardInterrupt:
-        return steps, "interrupted", None
+        return "interrupted"
 
 
 def find_markers(name: str | None, stream: str) -> MarkerInlet | None:
@@ -222,15 +227,6 @@ def find_markers(name: str | None, stream: str) -> MarkerInlet | None:
         return open_markers(f"{stream} markers", timeout=1.0)
     except StreamError:
         return None
-
-
-def warm_up(pipeline: Pipeline, decoder: Stepper, env: Env) -> None:
-    """Run everything once before the stream is opened: first calls allocate, and would cost deadlines."""
-    second = np.zeros((round(pipeline.info.rate), len(pipeline.info.channels)), np.float32)
-    features, _ = pipeline.process(Chunk(second, np.arange(len(second)) / pipeline.info.rate))
-    command, _ = decoder.step(features.values[-1], decoder.initial_state())
-    env.reset(seed=0)
-    env.step(env.get_wrapper_attr("to_action")(command))
 
 
 def print_steps(loop: Iterable[Step], console: Console) -> None:

@@ -18,8 +18,9 @@ from motorctl.envs import Env, make_env
 from motorctl.errors import ConfigurationError
 from motorctl.runs import check_json_path, open_run_folder, write_json
 from motorctl.runtime.limb_stream import LoopStreams
-from motorctl.runtime.loop import Reader, Sink, Step, free_reaching, run_loop
+from motorctl.runtime.loop import Sink, Step, free_reaching, run_loop
 from motorctl.runtime.operator import Operator
+from motorctl.runtime.reader import Reader
 from motorctl.runtime.report import number, print_table, summary_rows
 from motorctl.runtime.safety import SafetyConfig
 from motorctl.runtime.session_file import SessionFile, read_session
@@ -134,8 +135,8 @@ def run_again(
 
 
 class ReplayedReader(Reader):
-    """As the :class:`~motorctl.runtime.loop.Reader` of a run: gives for each decision what was heard for it, on a clock
-    that shows when it was made, and has the operator ask for what was asked for.
+    """As the :class:`~motorctl.runtime.reader.Reader` of a run: gives for each decision what was heard for it, on a
+    clock that shows when it was made, and has the operator ask for what was asked for.
 
     Args:
         session: from :func:`~motorctl.runtime.session_file.read_session`.

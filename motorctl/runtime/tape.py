@@ -14,8 +14,9 @@ import pylsl  # type: ignore[import-untyped]
 
 from motorctl.runs import plain
 from motorctl.runtime.limb_stream import LoopStreams
-from motorctl.runtime.loop import Reader, Step, Trials
+from motorctl.runtime.loop import Step, Trials
 from motorctl.runtime.operator import Operator
+from motorctl.runtime.reader import Reader
 from motorctl.signals.lsl import signal_outlet
 from motorctl.signals.stream import Channel, Chunk, StreamInfo
 
