@@ -134,7 +134,7 @@ def live(config: LiveConfig) -> None:
             checkpoint,
             reader,
             env,
-            [streams, tape, tally],
+            [streams, tape, tally, stop_for_dead(source, operator)],
             config.seconds,
             config.seed,
             console,
@@ -213,6 +213,19 @@ def run_live(
         return error
     except KeyboardInterrupt:
         return "interrupted"
+
+
+def stop_for_dead(source: LSLSource | IsolatedSource, operator: Operator) -> Sink:
+    """A sink that stops the limb when the process that reads the stream has died."""
+    known = 0
+
+    def look(step: Step) -> None:
+        nonlocal known
+        if (deaths := getattr(source, "deaths", 0)) > known:
+            known = deaths
+            operator.ask("stop", "the process that reads the stream was killed; start to go on")
+
+    return look
 
 
 def find_markers(name: str | None, stream: str) -> MarkerInlet | None:
