@@ -60,6 +60,8 @@ LATE = 0.25
 """How much later than the deadline a decision may be seen to be (s): sending, receiving, a busy machine."""
 NOTICED = 0.5
 """How long before it is told a loss may have begun, and after it is told that a stream is back (s)."""
+CALM = 0
+"""Seed of a headset without faults."""
 FLAT = 8.0
 """MiB."""
 SENT = np.dtype([("pushed", "f8"), ("stamp", "f8"), ("usable", "?")])
@@ -101,6 +103,10 @@ def soak(folder: Path, seconds: float, seed: int, words: list[str]) -> dict[str,
     live = subprocess.Popen([sys.executable, "-m", "motorctl", *command], stdout=said, stderr=said)
     attacks: list[tuple[str, float]] = []
     try:
+        wait_for_running(live, folder / "live.log")
+        headset.kill()  # from now on it fails
+        attacks.append(("kill headset", float(pylsl.local_clock())))
+        headset.start()
         memory = watch(live, headset, seconds, np.random.default_rng(seed), attacks)
         status = live.wait(120)
     finally:
@@ -126,6 +132,14 @@ def soak(folder: Path, seconds: float, seed: int, words: list[str]) -> dict[str,
     return figures
 
 
+def wait_for_running(live: subprocess.Popen[bytes], said: Path) -> None:
+    """Until the limb moves for the first time: who puts on a cap waits for that too."""
+    while "running" not in said.read_text():
+        if live.poll() is not None:
+            raise SystemExit(f"motorctl live has ended: {said.read_text().strip().splitlines()[-1:]}")
+        time.sleep(0.2)
+
+
 def save_controller(folder: Path) -> None:
     """An untrained network that moves the limb a good deal, for the simulated brain's 17 channels."""
     torch.manual_seed(0)
@@ -138,7 +152,7 @@ def save_controller(folder: Path) -> None:
 
 
 class Headset:
-    """A process that sends, and may be killed."""
+    """A process that sends, and may be killed; from its second start on it fails by itself too."""
 
     def __init__(self, name: str, seed: int, folder: Path) -> None:
         self._name, self._seed, self._folder, self._starts = name, seed, folder, 0
@@ -147,7 +161,8 @@ class Headset:
     def start(self) -> None:
         self._starts += 1
         stem = f"{self._starts:04d}"
-        words = ["--role", self._name, str(self._seed + self._starts), str(self._folder / f"sent-{stem}.bin")]
+        seed = self._seed + self._starts if self._starts > 1 else CALM
+        words = ["--role", self._name, str(seed), str(self._folder / f"sent-{stem}.bin")]
         with (self._folder / f"told-{stem}.log").open("wb") as told:
             self.process = subprocess.Popen([sys.executable, __file__, *words], stdout=told)
 
@@ -162,7 +177,8 @@ class Headset:
 
 
 def send(name: str, seed: int, log: Path) -> None:
-    """What the headset does: noise in real time with every fault there is, each sample written down."""
+    """What the headset does: noise in real time, with every fault there is but for the seed CALM, each sample written
+    down."""
     info = StreamInfo(name, "EEG", 250.0, Brain().info.channels, f"id-{name}")
     rng, file = np.random.default_rng(seed), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
@@ -180,7 +196,7 @@ def send(name: str, seed: int, log: Path) -> None:
             os.write(file, rows.tobytes())
             super().send(samples, times)
 
-    kinds: tuple[Fault, ...] = get_args(Fault)
+    kinds: tuple[Fault, ...] = () if seed == CALM else get_args(Fault)
     with FaultySink(info, Faults(kinds, EVERY, seed), 1.0, lambda line: print(line, flush=True), Written) as sink:
 
         def noise(count: int) -> NDArray[np.float32]:
@@ -200,8 +216,8 @@ def watch(
     process = psutil.Process(live.pid)
     sizes: dict[str, list[tuple[float, float]]] = {"live": [], "record": []}
     begin = time.monotonic()
-    due = begin + 20 + rng.exponential(ATTACK_EVERY)
-    while live.poll() is None and time.monotonic() < begin + seconds + 300:
+    due = begin + rng.exponential(ATTACK_EVERY)
+    while live.poll() is None and time.monotonic() < begin + seconds + 120:
         time.sleep(1.0)
         for who, one in processes(process).items():
             sizes[who].append((time.monotonic() - begin, one.memory_info().rss / 2**20))
