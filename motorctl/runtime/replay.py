@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -130,13 +131,15 @@ def run_again(
             trials=reader.trials,
             safety=safety,
             operator=operator,
+            guide=reader,
         )
     )
 
 
 class ReplayedReader(Reader):
     """As the :class:`~motorctl.runtime.reader.Reader` of a run: gives for each decision what was heard for it, on a
-    clock that shows when it was made, and has the operator ask for what was asked for.
+    clock that shows when it was made, and has the operator ask for what was asked for. It is the run's guide too, with
+    the share ``assist`` of the expert that there was.
 
     Args:
         session: from :func:`~motorctl.runtime.session_file.read_session`.
@@ -154,6 +157,13 @@ class ReplayedReader(Reader):
         self._next, self._begun = 0, time.monotonic()
         self._ready = session.moments[0].ready - 1 / pipeline.config.rate
         self._asked_at: float | None = None
+        self.assist = 0.0
+
+    def __call__(
+        self, wanted: NDArray[np.floating], intended: NDArray[np.floating], info: Mapping[str, Any]
+    ) -> NDArray[np.floating]:
+        """The controller's command with as much of the expert's in it as there was."""
+        return (1 - self.assist) * wanted + self.assist * intended if self.assist else wanted
 
     def read_until(self, deadline: float, at_once_from: float = math.inf) -> Features:
         """What was heard for the next decision, whatever the deadline."""
@@ -165,8 +175,7 @@ class ReplayedReader(Reader):
             time.sleep(max(0.0, self._begun + moment.ready - self._moments[0].ready - time.monotonic()))
         if moment.asked.request:
             self._operator.ask(moment.asked.request, moment.asked.why)
-        if moment.asked.assist is not None:
-            self._operator.assist = moment.asked.assist
+        self.assist = moment.assist
         self.heard = []
         features = join_features([self.take(chunk) for chunk in moment.chunks], len(self.pipeline.names))
         self._ready, self._asked_at = moment.ready, None

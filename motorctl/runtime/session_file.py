@@ -21,11 +21,10 @@ from motorctl.signals.stream import Chunk, StreamInfo
 
 
 class Asked(NamedTuple):
-    """What the operator asked for at a decision: a ``request``, ``why``, and the share of the expert."""
+    """What the operator asked for at a decision, and why."""
 
     request: Request | None = None
     why: str = ""
-    assist: float | None = None
 
 
 @dataclass(frozen=True)
@@ -36,12 +35,14 @@ class Moment:
         ready: when it was made (s).
         chunks: what had been heard since the one before.
         asked: by the operator.
+        assist: share of the expert in the command (0 to 1).
         trial: options of the trial that began after it, None if none did.
     """
 
     ready: float
     chunks: tuple[Chunk, ...]
     asked: Asked = field(default_factory=Asked)
+    assist: float = 0.0
     trial: dict[str, Any] | None = None
 
 
@@ -105,9 +106,9 @@ def _recorded_run(path: Path, streams: dict[str, dict[str, Any]], run: str) -> S
     asked, trials = _happened(events)
     commands = _commands(streams[run], times[:whole])
     moments = [
-        Moment(ready, chunks, asked.get(time, Asked()), trials.get(time))
-        for time, ready, chunks in zip(
-            times[:whole].tolist(), values[:whole, 0].tolist(), _chunks(heard, rows[:whole]), strict=True
+        Moment(ready, chunks, asked.get(time, Asked()), assist, trials.get(time))
+        for time, (ready, _, assist), chunks in zip(
+            times[:whole].tolist(), values[:whole].tolist(), _chunks(heard, rows[:whole]), strict=True
         )
     ]
     return SessionFile(StreamInfo.from_dict(description["stream"]), moments, description, commands)
@@ -129,17 +130,13 @@ def _chunks(heard: dict[str, Any], ends: NDArray[np.intp]) -> list[tuple[Chunk, 
 
 def _happened(events: dict[str, Any]) -> tuple[dict[float, Asked], dict[float, dict[str, Any]]]:
     """What was asked for, and which trials began, by the time of the command."""
-    asked: dict[float, Asked] = {}
-    trials = {}
+    asked, trials = {}, {}
     for time, (text,) in zip(np.asarray(events["time_stamps"]).tolist(), events["time_series"], strict=True):
         if text.startswith(TRIAL):
             trials[time] = json.loads(text.removeprefix(TRIAL))
         elif text.startswith(ASKED):
-            before, (what, _, why) = asked.get(time, Asked()), text.removeprefix(ASKED).partition(", ")
-            if what.startswith("assist "):
-                asked[time] = before._replace(assist=float(what.removeprefix("assist ")))
-            else:
-                asked[time] = before._replace(request=cast(Request, what), why=why)
+            what, _, why = text.removeprefix(ASKED).partition(", ")
+            asked[time] = Asked(cast(Request, what), why)
     return asked, trials
 
 
@@ -170,11 +167,8 @@ def _as_it_was_measured(recording: Recording, rate: float) -> SessionFile:
 def _joined(ready: float, parts: list[Moment]) -> Moment:
     """Several decisions as one."""
     chunks = tuple(chunk for part in parts for chunk in part.chunks)
-    asked = Asked()
-    for part in parts:
-        new = part.asked
-        if new.request and asked.request != "stop":
-            asked = asked._replace(request=new.request, why=new.why)
-        asked = asked._replace(assist=new.assist if new.assist is not None else asked.assist)
+    requests = [part.asked for part in parts if part.asked.request]
+    stops = [asked for asked in requests if asked.request == "stop"]
     trials = [part.trial for part in parts if part.trial is not None]
-    return Moment(ready, chunks, asked, trials[-1] if trials else None)
+    asked = [*requests, *stops][-1] if requests else Asked()
+    return Moment(ready, chunks, asked, parts[-1].assist if parts else 0.0, trials[-1] if trials else None)

@@ -26,8 +26,9 @@ ASKED, TRIAL = "asked: ", "trial: "
 """How events begin that tell what the operator asked for, and the options of a new trial."""
 READ = Channel("read", "", "MISC")
 """1 with the first row of each chunk that the source gave, else 0."""
-DECISION = (Channel("ready", "s", "Timing"), Channel("rows", "samples", "Timing"))
-"""When the decision was made, and how many rows of ``NAME heard`` had come for it since the one before."""
+DECISION = (Channel("ready", "s", "Timing"), Channel("rows", "samples", "Timing"), Channel("assist", "", "Timing"))
+"""When the decision was made, how many rows of ``NAME heard`` had come for it since the one before, and the share of
+the expert in it."""
 
 
 class Tape:
@@ -55,20 +56,17 @@ class Tape:
         decisions = StreamInfo(self.names[1], "Decisions", said["control_rate"], DECISION)
         self._heard = signal_outlet(heard, metadata=said)
         self._decisions = signal_outlet(decisions, metadata=said, value_format=pylsl.cf_double64)
-        self._assist: float | None = None
 
     def __call__(self, step: Step) -> None:
         """Send what a step rested on."""
         heard = self._reader.heard
-        self._decisions.push_sample([step.time - step.compute, float(sum(map(len, heard)))], step.time)
+        ready = step.time - step.compute
+        self._decisions.push_sample([ready, float(sum(map(len, heard))), step.assist], step.time)
         for chunk in heard:
             self._heard.push_chunk(with_first(chunk), chunk.times.tolist())
         request, why = self._operator.taken
         if request:
-            self._streams.tell(f"{ASKED}{request}" + f", {why}" * bool(why), step.time)
-        if self._operator.assist != self._assist:
-            self._assist = self._operator.assist
-            self._streams.tell(f"{ASKED}assist {self._assist!r}", step.time)
+            self._streams.say(f"{ASKED}{request}" + f", {why}" * bool(why), step.time)
 
     def told(self, trials: Trials) -> Trials:
         """As ``trials``, with an event for each new one."""
@@ -76,7 +74,7 @@ class Tape:
         def ask(step: Step) -> dict[str, Any] | None:
             if (options := trials(step)) is not None:
                 listed = {name: np.asarray(value).tolist() for name, value in options.items()}
-                self._streams.tell(TRIAL + json.dumps(listed), step.time)
+                self._streams.say(TRIAL + json.dumps(listed), step.time)
             return options
 
         return ask

@@ -367,8 +367,8 @@ def replayed(session: Path, folder: Path) -> float | None:
     out = folder / "replay.json"
     words = ["replay", str(session), "--out", str(folder / "replay"), "--json", str(out)]
     subprocess.run([sys.executable, "-m", "motorctl", *words], check=True, stdout=subprocess.DEVNULL)
-    differs: float | None = json.loads(out.read_text())["commands_differ_by"]
-    return differs
+    difference: float | None = json.loads(out.read_text())["commands_differ_by"]
+    return difference
 
 
 if __name__ == "__main__":
