@@ -102,7 +102,7 @@ def in_words(problem: str, channels: Sequence[ChannelQuality]) -> str:
     if problem == "hum":
         return f"hum of {channels[0].mains:g} Hz (up to {max(c.hum for c in channels):.0f} µV)"
     edge, name = (min, "least") if problem == "flat" else (max, "most")
-    return f"{problem} ({name} {edge(c.amplitude for c in channels):.3g} µV)"
+    return f"{problem} ({name} {edge(c.amplitude for c in channels):.1f} µV)"
 
 
 def listen(source: Source, seconds: float) -> tuple[Chunk, float]:
@@ -139,8 +139,18 @@ def judge(info: StreamInfo, heard: Chunk, measured_rate: float) -> Quality:
         return Quality(tuple(ChannelQuality(label, *nothing, 1.0, "missing") for label in labels), info.rate, 0.0)
     amplitude, hum, mains = spectra(eeg, info.rate)
     missing = 1 - eeg.mask.mean(axis=0)
-    rows = zip(labels, amplitude, hum, mains, missing, find_bad_channels([eeg], info.rate), strict=True)
-    channels = tuple(ChannelQuality(row[0], *map(float, row[1:5]), problem_of(*row[1:3], row[5])) for row in rows)
+    bad = find_bad_channels([eeg], info.rate)
+    channels = tuple(
+        ChannelQuality(
+            label,
+            float(amplitude[i]),
+            float(hum[i]),
+            float(mains[i]),
+            float(missing[i]),
+            problem_of(amplitude[i], hum[i], bad[i]),
+        )
+        for i, label in enumerate(labels)
+    )
     return Quality(channels, info.rate, measured_rate)
 
 
@@ -164,14 +174,14 @@ def spectra(eeg: Chunk, rate: float) -> tuple[NDArray[np.float64], ...]:
         power: NDArray[np.float64] = density[(frequencies >= low) & (frequencies <= high)].sum(axis=0) * step
         return power
 
-    hums = [
-        # of what is there, the share that is not there at frequencies around is the mains'
-        within(f - _AROUND, f + _AROUND) - (within(f - 3 * _AROUND, f - _AROUND) + within(f + _AROUND, f + 3 * _AROUND)) / 2
-        if f + 3 * _AROUND < rate / 2
-        else np.full(filled.shape[1], np.nan)
-        for f in MAINS
-    ]
-    power = np.maximum(np.stack(hums), 0.0)  # (mains, channel); NaN stays NaN
+    def hum_at(mains: float) -> NDArray[np.float64]:
+        """What is there that is not there at the frequencies around."""
+        if mains + 3 * _AROUND >= rate / 2:
+            return np.full(filled.shape[1], np.nan)
+        below, above = within(mains - 3 * _AROUND, mains - _AROUND), within(mains + _AROUND, mains + 3 * _AROUND)
+        return within(mains - _AROUND, mains + _AROUND) - (below + above) / 2
+
+    power = np.maximum(np.stack([hum_at(mains) for mains in MAINS]), 0.0)  # (mains, channel); NaN stays NaN
     louder = np.where(np.isnan(power), -1.0, power).argmax(axis=0)
     hum = np.sqrt(power[louder, np.arange(power.shape[1])])
     return np.sqrt(within(*EEG_BAND)), hum, np.array(MAINS)[louder]

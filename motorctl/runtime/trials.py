@@ -1,0 +1,54 @@
+"""How the trials of a run went, those that the expert helped with apart from the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from motorctl.evaluation.statistics import wilson_interval
+from motorctl.runtime.loop import Step
+
+
+class TrialResult(NamedTuple):
+    """A trial that came to its end.
+
+    Args:
+        outcome: why it ended.
+        success: whether as it should.
+        seconds: how long it took (s).
+        assist: mean share of the expert in its commands (0 to 1); 0 means that all of it was the user's own.
+    """
+
+    outcome: str
+    success: bool
+    seconds: float
+    assist: float
+
+
+def trial_results(steps: Sequence[Step]) -> list[TrialResult]:
+    """The trials of a run that came to their end, in order."""
+    found = []
+    for _, group in groupby(steps, key=lambda step: step.trial):
+        *_, last = of_trial = list(group)
+        if last.outcome:
+            share = float(np.mean([step.assist for step in of_trial]))
+            found.append(TrialResult(last.outcome, last.success, last.trial_time, share))
+    return found
+
+
+def success_of(trials: Sequence[TrialResult]) -> dict[str, Any]:
+    """How many of some trials succeeded, with the share and its 95 % interval (None for no trial), and the mean share
+    of the expert in them."""
+    succeeded = sum(trial.success for trial in trials)
+    low, high = wilson_interval(succeeded, len(trials)) if trials else (None, None)
+    return {
+        "trials": len(trials),
+        "succeeded": succeeded,
+        "success_rate": succeeded / len(trials) if trials else None,
+        "low": low,
+        "high": high,
+        "assist": float(np.mean([trial.assist for trial in trials])) if trials else None,
+    }
