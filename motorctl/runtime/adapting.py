@@ -12,7 +12,10 @@ expert does more than half, as then nobody has to try.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -20,12 +23,14 @@ import torch
 from numpy.typing import NDArray
 
 from motorctl.agents import Stepper
+from motorctl.envs import Env
 from motorctl.errors import ConfigurationError, check_positive
 from motorctl.person.user import User
 from motorctl.runtime.learner import Learner
 from motorctl.runtime.loop import Step
+from motorctl.runtime.operator import Operator
 from motorctl.runtime.safety import Phase
-from motorctl.training.checkpoint import Checkpoint
+from motorctl.training.checkpoint import Checkpoint, save_checkpoint
 from motorctl.training.decoder_adaptation import RecursiveLeastSquares, Rule, SmoothBatch, readouts, with_readout
 from motorctl.training.steering import REACHING, WAYS
 
@@ -68,23 +73,13 @@ class AdaptiveDecoder:
     Args:
         checkpoint: gives velocities of a hand.
         config: how it learns.
-
-    Raises:
-        ConfigurationError: the controller gives something else.
     """
 
     def __init__(self, checkpoint: Checkpoint, config: LearningConfig) -> None:
-        if checkpoint.command != "velocity":
-            raise ConfigurationError(
-                f"A controller that gives '{checkpoint.command}' does not adapt: what a user intends is known of a hand "
-                "and its target alone.",
-                "Leave out --adapt, or calibrate and train again.",
-            )
-        self._checkpoint, self._config = checkpoint, config
         self._stepper = Stepper(checkpoint.controller)
         self._units: Array | None = None
         self.first = readouts(checkpoint.controller, 1)[0].double().numpy()
-        self.readout: NDArray[np.float64] = self.first
+        self.readout: Array = self.first
         self.learner = Learner(self.first, config.made(), checkpoint.pipeline.config.rate, config.bound)
 
     def initial_state(self) -> Any:
@@ -107,39 +102,41 @@ class AdaptiveDecoder:
         units, self._units = self._units, None
         return units
 
-    def adapted(self, where_from: str) -> Checkpoint:
-        """The controller as it is now, which tells that it came from ``where_from``."""
-        before = self._checkpoint
-        controller = with_readout(before.controller, torch.from_numpy(self.readout).float())
-        gone = np.linalg.norm(self.readout - self.first) / np.linalg.norm(self.first)
-        told = {"from": where_from, "rule": self._config.rule, "rows": self.learner.learned, "change": float(gone)}
-        history = {**before.history, "adapted_live": [*before.history.get("adapted_live", []), told]}
-        return Checkpoint(
-            controller, before.pipeline, before.command, before.environment, before.cues, history, steer=before.steer
-        )
+    @property
+    def change(self) -> float:
+        """How far the read-out has come, as a share of its first size."""
+        return float(np.linalg.norm(self.readout - self.first) / np.linalg.norm(self.first))
 
 
-class Teacher:
-    """A sink of the loop's steps that tells a decoder what its user intended.
+class Pupil:
+    """A decoder that is told after every step of the loop what its user intended, by :meth:`learn`, a sink.
 
     Args:
-        decoder: learns.
-        steer: how users steer, see :data:`motorctl.training.steering.WAYS`.
-        radius: of the targets (m).
-        rate: of the steps (Hz).
+        checkpoint: what it was before.
+        config: how it learns.
+        env: whose hand it moves.
+        operator: asked to stop the limb when the process that learns has died.
+        decoder: that learns.
     """
 
-    def __init__(self, decoder: AdaptiveDecoder, steer: str, radius: float, rate: float) -> None:
-        way = WAYS.get(steer, REACHING)
-        self._decoder, self._radius = decoder, radius
-        self._expert, self._gain = way.expert, (way.gain if steer else 1.0)
+    def __init__(
+        self, checkpoint: Checkpoint, config: LearningConfig, env: Env, operator: Operator, decoder: AdaptiveDecoder
+    ) -> None:
+        way, rate = WAYS.get(checkpoint.steer, REACHING), env.get_wrapper_attr("control_rate")
+        self.decoder = decoder
+        self._checkpoint, self._config, self._operator = checkpoint, config, operator
+        self._radius, self._expert, self._gain = env.get_wrapper_attr("task").target_radius, way.expert, way.gain
         self._seen: deque[tuple[Array, Array]] = deque(maxlen=round(User.delay * rate) + 1)
         self._wait = self._unanswered = round((User.delay + REACTION) * rate)
         self._target: Array | None = None
+        self._told = False
 
-    def __call__(self, step: Step) -> None:
-        """Learn from a step, if it tells anything."""
-        units = self._decoder.newest_units()
+    def learn(self, step: Step) -> None:
+        """From a step, if it tells anything."""
+        if self.decoder.learner.ended and not self._told:
+            self._told = True
+            self._operator.ask("stop", "the learner was killed")
+        units = self.decoder.newest_units()
         hand, target = np.array(step.info["shown_position"]), np.array(step.info["target_position"])
         if self._target is None or not np.array_equal(target, self._target):
             self._unanswered = self._wait
@@ -153,11 +150,45 @@ class Teacher:
             and step.assist <= MOST_ASSIST
             and np.isfinite(units).all()
         ):
-            self._decoder.learner.learn(units, self.intended(*self._seen[0]))
+            self.decoder.learner.learn(units, self.intended(*self._seen[0]))
         self._unanswered = max(0, self._unanswered - 1)
         self._seen.append((hand, target))
 
     def intended(self, hand: Array, target: Array) -> Array:
         """The command ``(axis,)`` that a user is taken to intend who sees ``hand`` and ``target (axis,)`` (m)."""
         inside = np.linalg.norm(target - hand) <= self._radius
-        return np.zeros_like(hand) if inside else self._gain * np.asarray(self._expert(hand, target))
+        return (
+            np.zeros_like(hand)
+            if inside
+            else self._gain * np.asarray(self._expert(hand.astype(float), target.astype(float)))
+        )
+
+    def store(self, folder: Path, where_from: Path) -> dict[str, Any]:
+        """Write the controller as it is now into a new folder; it tells that it came from ``where_from``. Returns what
+        is told of it."""
+        decoder, before = self.decoder, self._checkpoint
+        told = {"from": str(where_from), "rows": decoder.learner.learned, "change": decoder.change}
+        told |= {"learning": asdict(self._config)}
+        history = {**before.history, "adapted_live": [*before.history.get("adapted_live", []), told]}
+        controller = with_readout(before.controller, torch.from_numpy(decoder.readout).float())
+        folder.mkdir(parents=True, exist_ok=True)
+        save_checkpoint(replace(before, controller=controller, history=history), folder)
+        return {**told, "folder": str(folder)}
+
+
+@contextmanager
+def adapting(checkpoint: Checkpoint, config: LearningConfig, env: Env, operator: Operator) -> Iterator[Pupil]:
+    """While this lasts, a decoder learns what its user intends.
+
+    Raises:
+        ConfigurationError: the controller gives no velocity, or the environment's hand has no target.
+    """
+    if checkpoint.command != "velocity" or not hasattr(env.get_wrapper_attr("task"), "target_radius"):
+        raise ConfigurationError(
+            f"A controller that gives '{checkpoint.command}' in {checkpoint.environment} does not adapt: what users "
+            "intend is known of a hand and its target alone.",
+            "Leave out --adapt, or calibrate and train again.",
+        )
+    decoder = AdaptiveDecoder(checkpoint, config)
+    with decoder.learner:
+        yield Pupil(checkpoint, config, env, operator, decoder)

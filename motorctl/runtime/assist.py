@@ -60,19 +60,11 @@ class Assistance:
         share: to begin with, 0 to 1.
         fade: how it becomes less.
         operator: whose ``assist`` is obeyed.
-        expert: what is blended in; by default what the environment's expert would command.
+        expert: what is blended in (:func:`expert_of`).
         period: of the control (s).
     """
 
-    def __init__(
-        self,
-        share: float,
-        fade: Fade,
-        operator: Operator,
-        expert: Expert = lambda intended, info: intended,
-        *,
-        period: float,
-    ) -> None:
+    def __init__(self, share: float, fade: Fade, operator: Operator, expert: Expert, period: float) -> None:
         check_share(share)
         self.assist = self._first = share
         self._fade, self._operator, self._expert, self._period = fade, operator, expert, period

@@ -18,7 +18,7 @@ from rich.console import Console
 from motorctl.envs import Env, make_env
 from motorctl.errors import ConfigurationError, StreamError, check_positive, check_seed
 from motorctl.runs import check_json_path, write_json
-from motorctl.runtime.demonstration import PAUSE, ClassesShown, ReachingShown
+from motorctl.runtime.demonstration import ClassesShown, ReachingShown
 from motorctl.runtime.limb_stream import LoopStreams
 from motorctl.runtime.loop import Reader, Sink, Step, run_loop
 from motorctl.runtime.operator import Operator, keyboard, operator_stream, remote
@@ -30,7 +30,7 @@ from motorctl.signals.gate import gated_in_words
 from motorctl.signals.lsl import LSLSource, find_stream, hush, open_markers
 from motorctl.signals.pipeline import Pipeline, PipelineConfig
 from motorctl.signals.stream import StreamInfo
-from motorctl.training.calibrated import CLASSES, CUE, Calibration
+from motorctl.training.calibrated import CLASSES, CUE, PAUSE, Calibration
 from motorctl.training.steering import WAYS
 
 FOREVER = 1e9

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from motorctl.runtime.loop import Step
 from motorctl.runtime.safety import Phase
-from motorctl.training.calibrated import CUE
+from motorctl.training.calibrated import CUE, PAUSE
 from motorctl.training.simulation import PERTURBATION, PERTURBATION_TIME
 from motorctl.training.steering import Way
 
@@ -21,8 +21,6 @@ Array = NDArray[np.floating]
 Say = Callable[[str, float], None]
 """Takes a marker and its time (s)."""
 
-PAUSE = "pause"
-"""The marker after a cue of a class, until the next one."""
 AXES = (("right", "left"), ("forward", "back"), ("up", "down"))
 """Names of a direction and its opposite along x, y and z."""
 DIAGONAL = np.sin(np.pi / 8)

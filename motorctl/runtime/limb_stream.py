@@ -179,6 +179,10 @@ class LoopStreams:
             self._said, self._due = state, step.time + STATUS_PERIOD
             self._status.push_sample([PHASES.index(step.phase), *state[1:], self._gated()], step.time)
 
+    def say(self, text: str, time: float) -> None:
+        """One more event, such as ``cue: left``."""
+        self._events.push_sample([text], time)
+
     def _happened(self, step: Step) -> list[str]:
         events = []
         if step.phase is not self._phase:

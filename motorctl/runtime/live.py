@@ -18,14 +18,18 @@ from motorctl.agents import Stepper
 from motorctl.envs import Env, make_env
 from motorctl.errors import ConfigurationError, StreamError, check_positive, check_seed
 from motorctl.runs import check_json_path, open_run_folder, write_json
+from motorctl.runtime.adapting import LearningConfig, adapting
+from motorctl.runtime.assist import Assistance, Fade, check_share, expert_of
 from motorctl.runtime.cued_trials import CuedTrials
 from motorctl.runtime.limb_stream import LoopStreams
-from motorctl.runtime.loop import Guide, Reader, Sink, Step, Trials, free_reaching, run_loop
+from motorctl.runtime.loop import Decoder, Guide, Reader, Sink, Step, Trials, free_reaching, run_loop
 from motorctl.runtime.operator import Operator, keyboard, operator_stream, remote
 from motorctl.runtime.recording import recording_of
-from motorctl.runtime.report import number, print_cue, print_phase, print_table, print_trial, summary_rows
+from motorctl.runtime.report import help_rows, number, print_cue, print_phase, print_table, print_trial, summary_rows
 from motorctl.runtime.safety import CAUTIOUS, Phase, SafetyConfig
+from motorctl.runtime.shuffled import shuffled_success_rate
 from motorctl.runtime.summary import summarize
+from motorctl.runtime.trials import success_by_help
 from motorctl.signals.gate import gated_in_words
 from motorctl.signals.lsl import IsolatedSource, LSLSource, MarkerInlet, find_stream, hush, open_markers
 from motorctl.signals.pipeline import Pipeline
@@ -63,6 +67,16 @@ class LiveConfig:
     """When the limb is held and stopped."""
     environment: str | None = None
     """Environment id; by default the one the controller was trained for."""
+    assist: float = 0.0
+    """Share of the expert in the command to begin with (0 to 1); what is reached with help is counted apart."""
+    fade: Fade = field(default_factory=Fade)
+    """How that share becomes less."""
+    adapt: bool = False
+    """Let the read-out follow what the user intends; the adapted controller is stored in the run folder."""
+    learning: LearningConfig = field(default_factory=LearningConfig)
+    """How it follows."""
+    chance: bool = False
+    """Say too what the same commands reach in random order; takes some seconds more."""
     limb_stream: str = "motorctl-limb"
     """Name of the LSL stream that hand, target and command go out on; timing, status and events go out beside it."""
     record: Path | None = None
@@ -89,6 +103,7 @@ def live(config: LiveConfig) -> None:
     check_positive("seconds", config.seconds)
     check_positive("timeout", config.timeout)
     check_seed(config.seed)
+    check_share(config.assist)
     checkpoint = load_checkpoint(config.controller)
     if checkpoint.command != "velocity":
         raise ConfigurationError(
@@ -116,7 +131,9 @@ def live(config: LiveConfig) -> None:
     )
     recorded = [found.source_id() or found.name(), *streams.names, *(m.name for m in (markers, *remotes) if m)]
     operator = Operator()
+    guide = Assistance(config.assist, config.fade, operator, expert_of(checkpoint.steer), 1 / rate)
     with (
+        adapting(checkpoint, config.learning, env, operator) if config.adapt else nullcontext() as pupil,
         recording_of(recorded, config.record, console) as check_recording,
         remote(operator, remotes, operator_stream(config.limb_stream)),
     ):
@@ -124,23 +141,32 @@ def live(config: LiveConfig) -> None:
             checkpoint,
             reader,
             env,
-            [streams, check_recording],
+            [streams, guide.told, check_recording, *([pupil.learn] if pupil else [])],
             config.seconds,
             config.seed,
             console,
             trials=cued or free_reaching,
             safety=config.safety,
             operator=operator,
+            guide=guide,
+            decoder=pupil.decoder if pupil else None,
         )
     summary = summarize(steps)
     rows = summary_rows(summary)
     happened = Counter(event.kind for event in source.events)
     results = asdict(summary) | {"pipeline_delay_ms": 1e3 * delay, "ended": ended, "seed": config.seed}
+    results |= success_by_help(steps)
+    if pupil:
+        results["adapted"] = pupil.store(folder / "adapted", config.controller)
+    if config.chance:
+        results["shuffled_success_rate"] = shuffled_success_rate(steps, env, config.seed)
     results |= {"stream_events": happened, "gated": reader.gated, "backlog_skipped": reader.skipped}
     if cued:
         followed = sum(cue.moved > 0 for cue in cued.results)
         results["cues"] = [cue._asdict() for cue in cued.results]
         rows = [("hand moved as cued", f"{followed} of {len(cued.results)} cues"), *rows[3:]]
+    else:
+        rows = [*help_rows(results), *rows[2:]]
     write_json(folder / "summary.json", results)
     if config.json:
         write_json(config.json, results)
@@ -167,6 +193,7 @@ def run_live(
     safety: SafetyConfig = CAUTIOUS,
     operator: Operator | None = None,
     guide: Guide | None = None,
+    decoder: Decoder | None = None,
 ) -> tuple[list[Step], str]:
     """Run the loop on wall-clock time, with a line for every target and every phase of safety; the keyboard is the
     operator's.
@@ -179,7 +206,7 @@ def run_live(
     operator = operator or Operator()
     sinks = [*sinks, steps.append]
     try:
-        decoder = Stepper(checkpoint.controller)
+        decoder = decoder or Stepper(checkpoint.controller)
         warm_up(checkpoint.pipeline, decoder, env)
         with reader.source, keyboard(operator) if sys.stdin.isatty() else nullcontext():
             loop = run_loop(
@@ -216,7 +243,7 @@ def find_markers(name: str | None, stream: str) -> MarkerInlet | None:
         return None
 
 
-def warm_up(pipeline: Pipeline, decoder: Stepper, env: Env) -> None:
+def warm_up(pipeline: Pipeline, decoder: Decoder, env: Env) -> None:
     """Run everything once before the stream is opened: first calls allocate, and would cost deadlines."""
     second = np.zeros((round(pipeline.info.rate), len(pipeline.info.channels)), np.float32)
     features, _ = pipeline.process(Chunk(second, np.arange(len(second)) / pipeline.info.rate))

@@ -23,7 +23,7 @@ from motorctl import cli
 from motorctl.errors import ConfigurationError, MotorctlError, check_positive, check_seed
 from motorctl.runs import plain, write_json
 from motorctl.runtime.assist import check_share
-from motorctl.runtime.report import number, percent, print_table
+from motorctl.runtime.report import help_rows, print_table
 from motorctl.training.calibrated import seconds_moved
 
 STATE = "session.json"
@@ -324,31 +324,10 @@ def summarize_session(config: SessionConfig, state: State, console: Console) -> 
     rows = [("calibrated", f"{done['calibrate']['seconds'] / 60:.1f} min")]
     for name in ("assisted", "adapt", "alone"):
         if name in done:
-            rows += rows_of(name, done[name])
+            rows += [(f"{name}: {what}", said) for what, said in help_rows(done[name])]
     results = {"config": asdict(config), **done}
     for path in filter(None, (config.out / "summary.json", config.json)):
         write_json(path, results)
     print_table(console, f"session: {config.out}", rows)
     own = "adapted" if "adapt" in done else "controller"
     console.print(f"Next time: motorctl live --controller {config.out / own} --stream {config.stream}", highlight=False)
-
-
-def rows_of(name: str, results: dict[str, Any]) -> list[tuple[str, str]]:
-    """How a live step went: the user's own trials, and those with help, apart."""
-    rows = []
-    for what, label in (("own", "alone"), ("helped", "with help")):
-        found = results[what]
-        if found["trials"]:
-            share = f", the expert's share {percent(found['assist'])}" if what == "helped" else ""
-            interval = f"{percent(found['low'])} to {percent(found['high'])}"
-            rows.append(
-                (
-                    f"{name}, {label}",
-                    f"{found['succeeded']} of {found['trials']}: {percent(found['success_rate'])} ({interval}){share}",
-                )
-            )
-    if (chance := results.get("shuffled_success_rate")) is not None:
-        rows.append((f"{name}, output shuffled in time", percent(chance)))
-    if "adapted" in results:
-        rows.append((f"{name}, read-out changed by", number(results["adapted"]["change"], "of its size")))
-    return rows

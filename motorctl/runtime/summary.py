@@ -9,6 +9,7 @@ import numpy as np
 
 from motorctl.runtime.loop import Step
 from motorctl.runtime.safety import Phase
+from motorctl.runtime.trials import trial_results
 
 HIGH = {"p50": 50.0, "p99": 99.0, "p999": 99.9, "max": 100.0}
 LOW = {"p50": 50.0, "p1": 1.0, "min": 0.0}
@@ -20,7 +21,7 @@ class Summary:
 
     Args:
         seconds: from the first command to the last.
-        targets: trials that ended, one target each.
+        targets: trials that ended and in which nobody helped, one target each.
         reached: trials that ended as they should, on the target.
         success_rate: the share of them.
         median_time_to_target_s: of the reached ones, dwell included.
@@ -49,8 +50,8 @@ class Summary:
 
 def summarize(steps: Sequence[Step]) -> Summary:
     """The summary of a run's steps."""
-    ended = [s for s in steps if s.outcome]
-    reached = [s.trial_time for s in ended if s.success]
+    ended = [trial for trial in trial_results(steps) if not trial.assist]
+    reached = [trial.seconds for trial in ended if trial.success]
     missed = sum(s.missed for s in steps)
     lasted = np.diff([s.time for s in (*steps[:1], *steps)])
     return Summary(

@@ -52,3 +52,14 @@ def success_of(trials: Sequence[TrialResult]) -> dict[str, Any]:
         "high": high,
         "assist": float(np.mean([trial.assist for trial in trials])) if trials else None,
     }
+
+
+def success_by_help(steps: Sequence[Step]) -> dict[str, Any]:
+    """Of a run's trials ``own``, those in which the expert had no share at all, and ``helped``, the others; and all of
+    them, one by one, as ``trials``."""
+    trials = trial_results(steps)
+    return {
+        "own": success_of([trial for trial in trials if not trial.assist]),
+        "helped": success_of([trial for trial in trials if trial.assist]),
+        "trials": [trial._asdict() for trial in trials],
+    }

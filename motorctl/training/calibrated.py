@@ -26,6 +26,8 @@ CLASSES = "classes"
 """How people steer who think of one movement or another: each cue is a class."""
 CUE = "cue: "
 """What a marker begins with that asks for something."""
+PAUSE = "pause"
+"""The marker after the cue of a class, until the next one."""
 
 _MARK = re.compile(rf"calibration of (\S+) by ({'|'.join([*WAYS, CLASSES])})")
 
