@@ -69,7 +69,7 @@ def check_signal(source: Source, console: Console, seconds: float = SECONDS, yes
 def heard_of(source: Source, console: Console, seconds: float) -> Quality:
     """What is found of a source in that time (s)."""
     with source, console.status(f"listening to '{source.info.name}' for {seconds:g} s"):
-        return judge(source.info, *listen(source, seconds))
+        return judge(source.info, listen(source, seconds))
 
 
 def decide(found: Quality, name: str, console: Console, yes: bool) -> None:
