@@ -23,6 +23,8 @@ Say = Callable[[str, float], None]
 
 AXES = (("right", "left"), ("forward", "back"), ("up", "down"))
 """Names of a direction and its opposite along x, y and z."""
+PUSHED = 0.5
+"""Share of the pushes that simulated people learn from: with all of them a slow hand seems to have lost its way."""
 DIAGONAL = np.sin(np.pi / 8)
 """Part of a direction along an axis from which on that axis is named: eight directions in a plane."""
 
@@ -30,8 +32,6 @@ DIAGONAL = np.sin(np.pi / 8)
 class ReachingShown:
     """The hand is brought from target to target, slowly enough to be imagined along; outside of targets it is pushed
     off its path now and then, so that what is wanted does not follow from the cue alone.
-
-    Pushes are those that simulated people learn from (:func:`motorctl.training.dagger.watch`).
 
     Args:
         way: how people steer; its expert moves the hand, at its share of speed.
@@ -57,7 +57,7 @@ class ReachingShown:
         before = self._push if len(self._push) else np.zeros(len(wanted))
         self._push = self._decay * before + np.sqrt(1 - self._decay**2) * PERTURBATION * drawn
         pushed = np.linalg.norm(target - hand) > self._radius
-        return np.asarray(speed * self._way.expert(hand, target) + pushed * np.sqrt(speed) * self._push)
+        return np.asarray(speed * self._way.expert(hand, target) + pushed * PUSHED * np.sqrt(speed) * self._push)
 
     def told(self, step: Step) -> None:
         """A step has gone by: a new target is a new cue."""
