@@ -20,8 +20,9 @@ from motorctl.errors import ConfigurationError, StreamError, check_positive, che
 from motorctl.runs import check_json_path, write_json
 from motorctl.runtime.demonstration import ClassesShown, ReachingShown
 from motorctl.runtime.limb_stream import LoopStreams
-from motorctl.runtime.loop import Reader, Sink, Step, run_loop
+from motorctl.runtime.loop import Sink, Step, run_loop
 from motorctl.runtime.operator import Operator, keyboard, operator_stream, remote
+from motorctl.runtime.reader import Reader
 from motorctl.runtime.recording import recording_of
 from motorctl.runtime.report import print_phase
 from motorctl.runtime.safety import Phase, SafetyConfig

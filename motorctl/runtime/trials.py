@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,15 +27,21 @@ class TrialResult(NamedTuple):
     assist: float
 
 
-def trial_results(steps: Sequence[Step]) -> list[TrialResult]:
-    """The trials of a run that came to their end, in order."""
-    found = []
-    for _, group in groupby(steps, key=lambda step: step.trial):
-        *_, last = of_trial = list(group)
-        if last.outcome:
-            share = float(np.mean([step.assist for step in of_trial]))
-            found.append(TrialResult(last.outcome, last.success, last.trial_time, share))
-    return found
+class TrialLog:
+    """A sink of the loop's steps that keeps how each trial ended, as ``trials``."""
+
+    def __init__(self) -> None:
+        self.trials: list[TrialResult] = []
+        self._assist, self._steps = 0.0, 0
+
+    def __call__(self, step: Step) -> None:
+        """A step has gone by."""
+        self._assist += step.assist
+        self._steps += 1
+        if step.outcome:
+            share = self._assist / self._steps
+            self.trials.append(TrialResult(step.outcome, step.success, step.trial_time, share))
+            self._assist, self._steps = 0.0, 0
 
 
 def success_of(trials: Sequence[TrialResult]) -> dict[str, Any]:
@@ -54,10 +59,9 @@ def success_of(trials: Sequence[TrialResult]) -> dict[str, Any]:
     }
 
 
-def success_by_help(steps: Sequence[Step]) -> dict[str, Any]:
+def success_by_help(trials: Sequence[TrialResult]) -> dict[str, Any]:
     """Of a run's trials ``own``, those in which the expert had no share at all, and ``helped``, the others; and all of
     them, one by one, as ``trials``."""
-    trials = trial_results(steps)
     return {
         "own": success_of([trial for trial in trials if not trial.assist]),
         "helped": success_of([trial for trial in trials if trial.assist]),

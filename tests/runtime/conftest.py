@@ -53,7 +53,7 @@ Command = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def command() -> Iterator[Command]:
-    """``command("live", "--controller", ...)`` runs a command in another process; it is killed when the test is over."""
+    """``command("live", "--controller", ...)`` runs a command in another process, which is killed in the end."""
     processes: list[subprocess.Popen[str]] = []
 
     def run(*words: object) -> subprocess.Popen[str]:

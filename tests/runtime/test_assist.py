@@ -13,7 +13,7 @@ from motorctl.runtime.assist import Assistance, Fade, check_share, expert_of
 from motorctl.runtime.operator import Operator
 from motorctl.runtime.report import help_rows
 from motorctl.runtime.safety import Phase
-from motorctl.runtime.trials import success_by_help
+from motorctl.runtime.trials import TrialLog, success_by_help
 
 WANTED, EXPERT = np.array([0.2, 0.0]), np.array([0.0, 0.1])
 PERIOD = 0.02
@@ -87,14 +87,14 @@ def test_impossible_shares_are_refused(share: float) -> None:
 
 
 def test_what_was_reached_with_help_is_nobodys_own() -> None:
-    steps = []
+    log = TrialLog()
     for trial, (assist, outcome) in enumerate([(0.5, "reached"), (0.0, "reached"), (0.0, "time limit"), (0.2, "")], 1):
         for k in range(4):
             last = outcome if k == 3 else ""
             # in the first trial the help ends before the trial does
             share = assist * (k < 2) if trial == 1 else assist
-            steps.append(step(outcome=last, success=last == "reached", trial=trial, trial_time=1.0, assist=share))
-    found = success_by_help(steps)
+            log(step(outcome=last, success=last == "reached", trial_time=1.0, assist=share))
+    found = success_by_help(log.trials)
     assert [t["assist"] for t in found["trials"]] == [0.25, 0.0, 0.0]
     assert (found["own"]["succeeded"], found["own"]["trials"]) == (1, 2)
     assert (found["helped"]["succeeded"], found["helped"]["trials"]) == (1, 1)

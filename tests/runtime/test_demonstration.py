@@ -11,7 +11,8 @@ import pytest
 
 from motorctl.runtime.calibrate import CalibrateConfig, Nobody, bare_pipeline, shown_environment
 from motorctl.runtime.demonstration import ClassesShown, ReachingShown, direction
-from motorctl.runtime.loop import Reader, Step, run_loop
+from motorctl.runtime.loop import Step, run_loop
+from motorctl.runtime.reader import Reader
 from motorctl.runtime.safety import Phase
 from motorctl.training.steering import WAYS
 
