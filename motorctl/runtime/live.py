@@ -17,19 +17,23 @@ from motorctl.agents import Stepper
 from motorctl.envs import Env, make_env
 from motorctl.errors import ConfigurationError, StreamError, check_positive, check_seed
 from motorctl.runs import check_json_path, open_run_folder, write_json
+from motorctl.runtime.adapting import LearningConfig, adapting
+from motorctl.runtime.assist import Assistance, Fade, check_share, expert_of
 from motorctl.runtime.calm import calm
 from motorctl.runtime.cued_trials import CuedTrials
 from motorctl.runtime.limb_stream import LoopStreams
-from motorctl.runtime.loop import Guide, Sink, Step, Trials, free_reaching, run_loop
+from motorctl.runtime.loop import Decoder, Guide, Sink, Step, Trials, free_reaching, run_loop
 from motorctl.runtime.operator import Operator, keyboard, operator_stream, remote
 from motorctl.runtime.pace import Pacing
 from motorctl.runtime.reader import Reader
 from motorctl.runtime.recording import recording_of
 from motorctl.runtime.rehearsal import rehearse
-from motorctl.runtime.report import number, print_cue, print_phase, print_table, print_trial, summary_rows
+from motorctl.runtime.report import help_rows, number, print_cue, print_phase, print_table, print_trial, summary_rows
 from motorctl.runtime.safety import CAUTIOUS, UNHEARD, Phase, SafetyConfig
+from motorctl.runtime.shuffled import shuffled_success_rate
 from motorctl.runtime.summary import Tally
 from motorctl.runtime.tape import Tape
+from motorctl.runtime.trials import TrialLog, success_by_help
 from motorctl.signals.gate import gated_in_words
 from motorctl.signals.lsl import IsolatedSource, LSLSource, MarkerInlet, find_stream, hush, open_markers
 from motorctl.training.checkpoint import Checkpoint, load_checkpoint
@@ -68,6 +72,16 @@ class LiveConfig:
     clock, which samples then wait for."""
     environment: str | None = None
     """Environment id; by default the one the controller was trained for."""
+    assist: float = 0.0
+    """Share of the expert in the command to begin with (0 to 1); what is reached with help is counted apart."""
+    fade: Fade = field(default_factory=Fade)
+    """How that share becomes less."""
+    adapt: bool = False
+    """Let the read-out follow what the user intends; the adapted controller is stored in the run folder."""
+    learning: LearningConfig = field(default_factory=LearningConfig)
+    """How it follows."""
+    chance: bool = False
+    """Say too what the same commands reach in random order; takes some seconds more."""
     limb_stream: str = "motorctl-limb"
     """Name of the LSL stream that hand, target and command go out on; timing, status and events go out beside it."""
     record: Path | None = None
@@ -95,6 +109,7 @@ def live(config: LiveConfig) -> None:
     check_positive("seconds", config.seconds)
     check_positive("timeout", config.timeout)
     check_seed(config.seed)
+    check_share(config.assist)
     checkpoint = load_checkpoint(config.controller)
     if checkpoint.command != "velocity":
         raise ConfigurationError(
@@ -120,13 +135,16 @@ def live(config: LiveConfig) -> None:
     streams = LoopStreams(
         config.limb_stream, env, config.safety, str(config.controller), delay, lambda: reader.gated_share
     )
-    operator, tally = Operator(), Tally()
+    operator, tally, log = Operator(), Tally(), TrialLog()
+    guide = Assistance(config.assist, config.fade, operator, expert_of(checkpoint.steer), 1 / rate)
     tape = Tape(streams, reader, operator, asdict(config))
     recorded = [found.source_id() or found.name(), *streams.names, *tape.names]
     recorded += [m.name for m in (markers, *remotes) if m]
     later = [operator_stream(config.limb_stream), *([] if markers else [f"{source.info.name} markers"])]
     say = partial(console.print, highlight=False, markup=False)
+    kept: list[Step] = []
     with (
+        adapting(checkpoint, config.learning, env, operator) if config.adapt else nullcontext() as pupil,
         recording_of(recorded, later, config.record, folder, operator, say),
         remote(operator, remotes, operator_stream(config.limb_stream)),
     ):
@@ -134,24 +152,42 @@ def live(config: LiveConfig) -> None:
             checkpoint,
             reader,
             env,
-            [streams, tape, tally, stop_for_dead(source, operator)],
+            [
+                streams,
+                tape,
+                guide.told,
+                tally,
+                log,
+                stop_for_dead(source, operator),
+                *([pupil.learn] if pupil else []),
+                *([kept.append] if config.chance else []),
+            ],
             config.seconds,
             config.seed,
             console,
             trials=tape.told(cued or free_reaching),
             safety=config.safety,
             operator=operator,
+            guide=guide,
+            decoder=pupil.decoder if pupil else None,
             pacing=config.pacing,
         )
     summary = tally.summary()
     rows = summary_rows(summary)
     happened = Counter(event.kind for event in source.events)
     results = asdict(summary) | {"pipeline_delay_ms": 1e3 * delay, "ended": str(ended), "seed": config.seed}
+    results |= success_by_help(log.trials)
+    if pupil:
+        results["adapted"] = pupil.store(folder / "adapted", config.controller)
+    if config.chance:
+        results["shuffled_success_rate"] = shuffled_success_rate(kept, env, config.seed)
     results |= {"stream_events": happened, "gated": reader.gated, "backlog_skipped": reader.skipped}
     if cued:
         followed = sum(cue.moved > 0 for cue in cued.results)
         results["cues"] = [cue._asdict() for cue in cued.results]
         rows = [("hand moved as cued", f"{followed} of {len(cued.results)} cues"), *rows[3:]]
+    else:
+        rows = [*help_rows(results), *rows[2:]]
     write_json(folder / "summary.json", results)
     if config.json:
         write_json(config.json, results)
@@ -180,6 +216,7 @@ def run_live(
     safety: SafetyConfig = CAUTIOUS,
     operator: Operator | None = None,
     guide: Guide | None = None,
+    decoder: Decoder | None = None,
     pacing: Pacing = "samples",
 ) -> str | StreamError:
     """Run the loop on wall-clock time, with a line for every target and every phase of safety; the keyboard is the
@@ -190,7 +227,7 @@ def run_live(
         is gone for good.
     """
     operator = operator or Operator()
-    decoder = Stepper(checkpoint.controller)
+    decoder = decoder or Stepper(checkpoint.controller)
     try:
         rehearse(checkpoint.pipeline, decoder, env)
         with calm(console) as collect, reader.source, keyboard(operator) if sys.stdin.isatty() else nullcontext():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 
@@ -56,6 +59,24 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
         ("deadlines missed", f"{summary.deadlines_missed} of {summary.deadlines}"),
         ("safety", ", ".join(f"{phase} {number(time, 's', 1)}" for phase, time in summary.phases.items() if time)),
     ]
+
+
+def help_rows(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What :func:`motorctl.runtime.trials.success_by_help` found, in words: the user's own success and that with help,
+    where there was any."""
+    rows = []
+    for what, label in (("own", "reached alone"), ("helped", "reached with help")):
+        found = results[what]
+        if found["trials"]:
+            interval = f"{percent(found['low'])} to {percent(found['high'])}"
+            share = f", the expert's share {percent(found['assist'])}" if what == "helped" else ""
+            reached = f"{found['succeeded']} of {found['trials']}: {percent(found['success_rate'])} ({interval}){share}"
+            rows.append((label, reached))
+    if (chance := results.get("shuffled_success_rate")) is not None:
+        rows.append(("reached, output shuffled in time", percent(chance)))
+    if "adapted" in results:
+        rows.append(("read-out changed by", percent(results["adapted"]["change"])))
+    return rows
 
 
 def percent(share: float | None) -> str:

@@ -1,4 +1,5 @@
-"""A whole live run in processes of its own, and a headset beside it that does what it is told."""
+"""What tests of runs share: noise on simulated time, commands and whole live runs in processes of their own, and a
+headset that does what it is told."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from pylsl import StreamInlet, StreamOutlet
 from motorctl.person.brain import Brain
 from motorctl.runtime.limb_stream import read_description
 from motorctl.signals.lsl import find_stream
+from motorctl.signals.stream import Channel, Chunk, StreamInfo
 
 PATIENCE = 60.0
 
@@ -225,3 +229,57 @@ def controller_for_module(tmp_path_factory: pytest.TempPathFactory, save_small_c
     folder = tmp_path_factory.mktemp("controller")
     save_small_controller(folder)
     return folder
+
+
+class _Noise:
+    """Three electrodes of noise, whose time passes only while somebody reads; silent from one time to another."""
+
+    info = StreamInfo("noise", "EEG", 100.0, (Channel("C3"), Channel("Cz"), Channel("C4")))
+
+    def __init__(self, silence: tuple[float, float] = (9e9, 9e9)) -> None:
+        self.time, self._sent, self._silence = 0.0, 0, silence
+        self._rng = np.random.default_rng(0)
+
+    def now(self) -> float:
+        return self.time
+
+    def read(self, timeout: float) -> Chunk:
+        self.time += timeout
+        due = round(self.time * self.info.rate)
+        times = np.arange(self._sent + 1, due + 1) / self.info.rate
+        times = times[(times < self._silence[0]) | (times >= self._silence[1])]
+        self._sent = due
+        return Chunk(self._rng.standard_normal((len(times), 3)).astype(np.float32), times)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+@pytest.fixture
+def noise() -> Callable[..., _Noise]:
+    """``noise(silence)``: a source of noise on simulated time."""
+    return _Noise
+
+
+Command = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def command() -> Iterator[Command]:
+    """``command("live", "--controller", ...)`` runs a command in another process, which is killed in the end."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def run(*words: object) -> subprocess.Popen[str]:
+        line = [sys.executable, "-P", "-u", "-m", "motorctl", *map(str, words)]
+        pipe = subprocess.PIPE
+        processes.append(subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True))
+        return processes[-1]
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.communicate()
