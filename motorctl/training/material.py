@@ -70,7 +70,7 @@ class Aim:
         """
         if session.kinematics is None:
             return cued_sequence(session.eeg, self.cues, pipeline)
-        return kinematic_sequence(session.eeg, session.kinematics, pipeline, self.targets.kind)
+        return kinematic_sequence(session.eeg, session.kinematics, pipeline, self.targets)
 
 
 def split(sequence: Sequence, hold: float, validate: float, gap: float) -> tuple[Sequence, Sequence | None, Sequence]:
