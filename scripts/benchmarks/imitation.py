@@ -59,7 +59,7 @@ from motorctl.training.steering import way_to_steer
 ENVIRONMENTS = ("ArmReach", "ArmCenterOut")
 BRAINS = ("ideal", "realistic", "hard")
 METHODS = ("cloning", "dagger", "adaptation")
-SESSIONS = {"ideal": 4, "realistic": 16, "hard": 16}
+SESSIONS = {"ideal": 4, "realistic": 20, "hard": 20}
 """People who watch before DAgger, and who act in each of its rounds."""
 BRIEF = AdaptationConfig(training=ImitationConfig(epochs=10, learning_rate=2e-3, weight_decay=0.0, lane=15, horizon=2))
 Figures = dict[str, Any]
@@ -75,19 +75,19 @@ class Benchmark:
     """Which, such as ArmReach.realistic; by default every environment with every brain."""
     seeds: int = 5
     """How many controllers are trained by each method."""
-    people: int = 48
+    people: int = 40
     """Who try each controller."""
     reaches: int = 2
     """Of each of them."""
-    seconds: float = 60.0
+    seconds: float = 40.0
     """How long each person watches or acts (s)."""
     rounds: int = 2
     """Of DAgger."""
-    adapted: int = 6
+    adapted: int = 8
     """People whom each controller is adapted to."""
-    adapted_reaches: int = 6
+    adapted_reaches: int = 3
     """Of each of them."""
-    minutes: float = 2.0
+    minutes: float = 1.0
     """Of use that a controller is adapted on (min)."""
     seed: int = 1000
     """Of everything; 0 served to choose settings."""
