@@ -75,8 +75,12 @@ class Aim:
         """
         if session.kinematics is None:
             return cued_sequence(session.eeg, self.cues, pipeline)
+<<<<<<< HEAD
         kind = "velocity" if self.steer else self.targets.kind
         return kinematic_sequence(session.eeg, session.kinematics, pipeline, kind)
+=======
+        return kinematic_sequence(session.eeg, session.kinematics, pipeline, self.targets)
+>>>>>>> imit
 
 
 def split(sequence: Sequence, hold: float, validate: float, gap: float) -> tuple[Sequence, Sequence | None, Sequence]:
