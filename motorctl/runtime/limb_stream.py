@@ -150,7 +150,8 @@ class LoopStreams:
         gated: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.names = name, f"{name} timing", f"{name} status", f"{name} events"
-        said, rate = describe(env, safety, controller, delay), env.get_wrapper_attr("control_rate")
+        self.description = said = describe(env, safety, controller, delay)
+        rate = env.get_wrapper_attr("control_rate")
         self._parts, self._delay, self._gated = limb_parts(env), delay, gated
         channels = tuple(channel for part in self._parts for channel in part.channels)
         self._limb = signal_outlet(StreamInfo(name, "MoCap", rate, channels), metadata=said)

@@ -4,34 +4,39 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pylsl import local_clock  # type: ignore[import-untyped]
 from rich.console import Console
 
 from motorctl.agents import Stepper
-from motorctl.envs import Env, make_env
+from motorctl.envs import Env, env_commands, make_env
 from motorctl.errors import ConfigurationError, StreamError, check_positive, check_seed
 from motorctl.runs import check_json_path, open_run_folder, write_json
+from motorctl.runtime.actuator import Hardware
 from motorctl.runtime.calm import calm
+from motorctl.runtime.class_control import RATE as CLASS_RATE
+from motorctl.runtime.class_control import ClassControl, ClassDecoder, CuedClasses, commands_of
 from motorctl.runtime.cued_trials import CuedTrials
 from motorctl.runtime.limb_stream import LoopStreams
-from motorctl.runtime.loop import Guide, Sink, Step, Trials, free_reaching, run_loop
+from motorctl.runtime.loop import Actuator, Decoder, Guide, Sink, Step, Trials, free_reaching, run_loop
 from motorctl.runtime.operator import Operator, keyboard, operator_stream, remote
 from motorctl.runtime.pace import Pacing
 from motorctl.runtime.reader import Reader
 from motorctl.runtime.recording import recording_of
 from motorctl.runtime.rehearsal import rehearse
-from motorctl.runtime.report import number, print_cue, print_phase, print_table, print_trial, summary_rows
+from motorctl.runtime.report import number, print_class, print_cue, print_phase, print_table, print_trial, summary_rows
 from motorctl.runtime.safety import CAUTIOUS, Phase, SafetyConfig
 from motorctl.runtime.summary import Tally
 from motorctl.signals.gate import gated_in_words
 from motorctl.signals.lsl import IsolatedSource, LSLSource, MarkerInlet, find_stream, hush, open_markers
 from motorctl.training.checkpoint import Checkpoint, load_checkpoint
+from motorctl.training.trials import class_names
 
 ENDLESS = {"time_limit": 3600.0, "dwell": 3600.0}
 """Options of the environment that leave it to cues when a trial ends."""
@@ -67,6 +72,11 @@ class LiveConfig:
     clock, which samples then wait for."""
     environment: str | None = None
     """Environment id; by default the one the controller was trained for."""
+    classes: ClassControl = field(default_factory=ClassControl)
+    """What is done by the classes that a controller of 'motorctl train classify' tells apart."""
+    actuator: str | None = None
+    """Your own hardware: a function package.module:function that gives what is told every command, in a process of its
+    own with its own watchdog; docs/live.md shows one."""
     limb_stream: str = "motorctl-limb"
     """Name of the LSL stream that hand, target and command go out on; timing, status and events go out beside it."""
     record: Path | None = None
@@ -94,25 +104,24 @@ def live(config: LiveConfig) -> None:
     check_positive("timeout", config.timeout)
     check_seed(config.seed)
     checkpoint = load_checkpoint(config.controller)
-    if checkpoint.command != "velocity":
-        raise ConfigurationError(
-            f"The controller in {config.controller} gives '{checkpoint.command}', but a limb is moved by a velocity.",
-            "Name a controller of 'motorctl train imitation' or 'motorctl demo'.",
-        )
-    name, rate = config.environment or checkpoint.environment, checkpoint.pipeline.config.rate
-    env = make_env(name, command=checkpoint.command, control_rate=rate)
+    env = environment_for(checkpoint, config)
+    decoder = decoder_for(checkpoint, config, env)
     found = find_stream(config.stream, timeout=config.timeout)
     source = (IsolatedSource if config.isolated else LSLSource)(found, config.timeout, config.unit)
     reader = Reader(source, checkpoint.pipeline, local_clock)
     markers = find_markers(config.markers, source.info.name) if checkpoint.cues else None
-    cued = None
-    if markers:
-        env = make_env(name, command=checkpoint.command, control_rate=rate, **ENDLESS)
+    cued: CuedTrials | CuedClasses | None = None
+    if markers and isinstance(decoder, ClassDecoder):
+        window = checkpoint.history["window"]
+        cued = CuedClasses(markers, checkpoint.cues, window, decoder, partial(print_class, console))
+    elif markers:
+        env = environment_for(checkpoint, config, **ENDLESS)
         rest = env.get_wrapper_attr("rest_position")
         cued = CuedTrials(markers, checkpoint.cues, rest, partial(print_cue, console))
     folder = open_run_folder(config.out, "live", config)
-    asked = "cues say where to" if cued else "targets are drawn at random"
-    console.print(f"'{source.info.name}' moves {name} for {config.seconds:g} s; {asked}.")
+    asked = "cues say what to do" if cued else "what to do is drawn at random"
+    assert env.spec
+    console.print(f"'{source.info.name}' moves {env.spec.id} for {config.seconds:g} s; {asked}.")
     remotes = [open_markers(name) for name in config.operator]
     delay = checkpoint.pipeline.delay
     streams = LoopStreams(
@@ -121,6 +130,7 @@ def live(config: LiveConfig) -> None:
     recorded = [found.source_id() or found.name(), *streams.names, *(m.name for m in (markers, *remotes) if m)]
     operator, tally = Operator(), Tally()
     with (
+        hardware_of(config, streams.description, operator) as (actuator, check_actuator),
         recording_of(recorded, config.record, console) as check_recording,
         remote(operator, remotes, operator_stream(config.limb_stream)),
     ):
@@ -128,14 +138,16 @@ def live(config: LiveConfig) -> None:
             checkpoint,
             reader,
             env,
-            [streams, tally, check_recording],
+            [streams, tally, check_recording, check_actuator],
             config.seconds,
             config.seed,
             console,
             trials=cued or free_reaching,
             safety=config.safety,
             operator=operator,
+            actuator=actuator,
             pacing=config.pacing,
+            decoder=decoder,
         )
     summary = tally.summary()
     rows = summary_rows(summary)
@@ -143,9 +155,8 @@ def live(config: LiveConfig) -> None:
     results = asdict(summary) | {"pipeline_delay_ms": 1e3 * delay, "ended": ended, "seed": config.seed}
     results |= {"stream_events": happened, "gated": reader.gated, "backlog_skipped": reader.skipped}
     if cued:
-        followed = sum(cue.moved > 0 for cue in cued.results)
         results["cues"] = [cue._asdict() for cue in cued.results]
-        rows = [("hand moved as cued", f"{followed} of {len(cued.results)} cues"), *rows[3:]]
+        rows = [cue_row(cued), *rows[3:]]
     write_json(folder / "summary.json", results)
     if config.json:
         write_json(config.json, results)
@@ -157,6 +168,62 @@ def live(config: LiveConfig) -> None:
     console.print(f"ended: {ended.rstrip('.')}.", highlight=False, markup=False)
     print_table(console, f"live: {summary.seconds:.0f} s", rows)
     console.print(f"summary.json is in {folder}.")
+
+
+def environment_for(checkpoint: Checkpoint, config: LiveConfig, **options: Any) -> Env:
+    """The environment that the controller moves, stepped as often as it decides; one that tells classes by its command
+    of classes, or by a velocity.
+
+    Raises:
+        ConfigurationError: none is known, or it does not take the controller's command.
+    """
+    name, command, rate = (
+        config.environment or checkpoint.environment,
+        checkpoint.command,
+        checkpoint.pipeline.config.rate,
+    )
+    if not name:
+        raise ConfigurationError(
+            f"The controller in {config.controller} was trained for no environment.",
+            "Name one with --environment, such as motorctl/LegGait-v0 or motorctl/HandGrasp-v0.",
+        )
+    if command == "class":
+        command, rate = "class" if "class" in env_commands(name) else "velocity", CLASS_RATE
+    return make_env(name, command=command, control_rate=rate, **options)
+
+
+def decoder_for(checkpoint: Checkpoint, config: LiveConfig, env: Env) -> Decoder:
+    """The controller as the loop steps it.
+
+    Raises:
+        ConfigurationError: it tells classes that mean nothing to the environment.
+    """
+    if checkpoint.command != "class":
+        return Stepper(checkpoint.controller)
+    names = class_names(checkpoint.cues)
+    return ClassDecoder(checkpoint, config.classes, commands_of(config.classes, names, env))
+
+
+@contextmanager
+def hardware_of(config: LiveConfig, description: dict[str, Any], operator: Operator) -> Iterator[tuple[Actuator, Sink]]:
+    """What is told every command, and the sink that looks after it; nobody and nothing without --actuator.
+
+    Raises:
+        ConfigurationError: the entry point cannot be used.
+    """
+    if config.actuator:
+        with Hardware(config.actuator, description, config.safety, operator) as hardware:
+            yield hardware, hardware.check
+    else:
+        yield lambda command, time: None, lambda step: None
+
+
+def cue_row(cued: CuedTrials | CuedClasses) -> tuple[str, str]:
+    """How many cues were followed, for the table."""
+    count = len(cued.results)
+    if isinstance(cued, CuedTrials):
+        return "hand moved as cued", f"{sum(cue.moved > 0 for cue in cued.results)} of {count} cues"
+    return "class as cued", f"{sum(cue.decoded == cue.asked for cue in cued.results)} of {count} cues"
 
 
 def run_live(
@@ -172,7 +239,9 @@ def run_live(
     safety: SafetyConfig = CAUTIOUS,
     operator: Operator | None = None,
     guide: Guide | None = None,
+    actuator: Actuator = lambda command, time: None,
     pacing: Pacing = "samples",
+    decoder: Decoder | None = None,
 ) -> str:
     """Run the loop on wall-clock time, with a line for every target and every phase of safety; the keyboard is the
     operator's.
@@ -182,7 +251,8 @@ def run_live(
         wrong with the stream.
     """
     operator = operator or Operator()
-    decoder = Stepper(checkpoint.controller)
+    decoder = decoder or Stepper(checkpoint.controller)
+    alike = checkpoint.pipeline.config.rate == env.get_wrapper_attr("control_rate")  # else few steps have a row
     try:
         rehearse(checkpoint.pipeline, decoder, env)
         with calm(console) as collect, reader.source, keyboard(operator) if sys.stdin.isatty() else nullcontext():
@@ -197,7 +267,8 @@ def run_live(
                 safety=safety,
                 operator=operator,
                 guide=guide,
-                pacing=pacing,
+                actuator=actuator,
+                pacing=pacing if alike else "clock",
             )
             print_steps(loop, console)
             return "ended by the operator" if operator.ended else "time is up"
