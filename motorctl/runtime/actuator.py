@@ -29,7 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motorctl.errors import ConfigurationError
-from motorctl.runtime.loop import Step
+from motorctl.runtime.loop import Actuator as Command
+from motorctl.runtime.loop import Sink, Step
 from motorctl.runtime.operator import Operator
 from motorctl.runtime.safety import SafetyConfig
 
@@ -184,6 +185,22 @@ class Hardware:
             self._process.join(1.0)
             return f"The process of the actuator '{self._name}' ended with {self._process.exitcode}."
         return f"The actuator '{self._name}' is not ready after {timeout:g} s."
+
+
+@contextmanager
+def hardware_of(
+    entry_point: str | None, description: Mapping[str, Any], safety: SafetyConfig, operator: Operator
+) -> Iterator[tuple[Command, Sink]]:
+    """What is told every command, and the sink that looks after it: nobody and nothing without an entry point.
+
+    Raises:
+        ConfigurationError: the entry point cannot be used.
+    """
+    if entry_point is None:
+        yield lambda command, time: None, lambda step: None
+        return
+    with Hardware(entry_point, description, safety, operator) as hardware:
+        yield hardware, hardware.check
 
 
 def watched(config: SafetyConfig, command: Array, silent: float) -> Array:

@@ -15,8 +15,8 @@ from rich.table import Table
 
 from motorctl.errors import ConfigurationError, check_seed
 from motorctl.runs import check_json_path, open_run_folder, plain, write_json
-from motorctl.training.calibration import calibration_error
 from motorctl.training.calibrated import calibration_in, class_cues
+from motorctl.training.calibration import calibration_error
 from motorctl.training.checkpoint import Checkpoint, save_checkpoint
 from motorctl.training.classes import check_class_training, trial_probabilities
 from motorctl.training.classifier import (

@@ -97,7 +97,7 @@ def run(rate: float, options: argparse.Namespace) -> tuple[dict[str, Any], np.nd
         command += ["--isolated"] * options.isolated + ["--cockpit"] * options.cockpit
         command += ["--actuator", options.actuator] if options.actuator else []
         live = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        memory = watch_memory(live)
+        memory = watch_memory(live)[-max(2, round((1 - SETTLED) * 60 * options.minutes)) :]
         if live.wait():
             raise SystemExit("motorctl live failed.")
         assert bare.stdin and bare.stdout
@@ -193,8 +193,8 @@ def watch_memory(process: subprocess.Popen[bytes]) -> list[tuple[float, float]]:
 
 
 def growth(memory: list[tuple[float, float]]) -> float:
-    """By the straight line through what was held, from when it has settled to the end (MiB)."""
-    times, sizes = np.array(memory[round(SETTLED * len(memory)) :]).T
+    """By the straight line through what was held (MiB)."""
+    times, sizes = np.array(memory).T
     slope = np.polyfit(times - times[0], sizes, 1)[0]
     return float(slope * (times[-1] - times[0]))
 
