@@ -17,7 +17,7 @@ from motorctl.person.brain import Brain
 from motorctl.runtime.limb_stream import read_description
 from motorctl.signals.lsl import find_stream
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 HEADSET = """
 import json, sys, threading, time, numpy as np, pylsl

@@ -219,8 +219,8 @@ class LSLSource:
 
     def _coming_back(self) -> Waiting[Connection]:
         """Wait for the device, and connect to it if it is the same."""
-        resolver = pylsl.ContinuousResolver()
-        while not (found := [f for f in seen(resolver) if f.source_id() == self.info.source_id]):
+        resolver = pylsl.ContinuousResolver("source_id", self.info.source_id)  # to look at all takes long
+        while not (found := seen(resolver)):
             yield
         if len(found) > 1:
             raise ambiguous(f"source_id '{self.info.source_id}'", found)
