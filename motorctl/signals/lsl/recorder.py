@@ -100,6 +100,7 @@ class RecordedStream:
         """
         self._inlet = patiently(self._connecting(found, timeout), describe(found))
         patiently(answer(self._inlet.time_correction, timeout), describe(found))
+        self._write_clock(self._inlet)
 
     def write(self, say: Callable[[str], None]) -> None:
         """Write what has come since the last call, and say when it is lost or back; never waits for the stream.
