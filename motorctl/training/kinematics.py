@@ -141,7 +141,7 @@ def kinematic_sequence(
         RecordingError: the targets and the EEG have no time in common.
     """
     features, state = pipeline.process(Chunk(recording.samples, recording.times, recording.mask))
-    half, axes = 0.5 / pipeline.config.rate, len(config.channels)
+    half, axes = 0.5 / pipeline.config.rate, len(kinematics.values) // (2 if config.towards else 1)
     hand, target = (Kinematics(*(part[axis] for part in kinematics)) for axis in (slice(axes), slice(axes, None)))
     if config.kind == "position":
         velocity = (hand.at(features.times + half) - hand.at(features.times - half)) / (2 * half)
