@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from rich.table import Table
 
 from motorctl.errors import ConfigurationError, check_seed
 from motorctl.runs import check_json_path, open_run_folder, plain, write_json
+from motorctl.signals.recording import read_recording
 from motorctl.training.calibrated import CUE, calibration_in, class_meanings
 from motorctl.training.calibration import calibration_error
 from motorctl.training.checkpoint import Checkpoint, save_checkpoint
@@ -33,6 +34,7 @@ from motorctl.training.classify_sequences import ClassifySequences, classify_seq
 from motorctl.training.progress import progress_bar
 from motorctl.training.recordings import gated, print_gated
 from motorctl.training.sequence import Sequence, hold_back
+from motorctl.training.steering import fitting
 from motorctl.training.trials import class_names, parse_classes, stack_trials
 
 
@@ -88,6 +90,7 @@ def classify_recordings(config: ClassifyRecordings) -> None:
     calibrated = None if config.cues else calibration_in([*config.recordings, *config.test])
     if calibrated:
         console.print(f"A {calibrated.mark}: its cues are the classes.")
+        config = replace(config, pipeline=fitting(config.pipeline, read_recording(config.recordings[0]).info))
     meant = class_meanings(config.recordings) if calibrated else {}
     cues = parse_classes([f"{CUE}{name}={name}" for name in meant] or config.cues)
     held_back = 0.0 if config.test else config.hold_back
