@@ -153,9 +153,7 @@ def live(config: LiveConfig) -> None:
         config.limb_stream, env, config.safety, str(config.controller), delay, lambda: reader.gated_share
     )
     operator, tally, log, period = Operator(), Tally(), TrialLog(), 1 / streams.description["control_rate"]
-    guide = Assistance(
-        config.assist, config.fade, operator, expert_of(checkpoint.steer), 1 / env.get_wrapper_attr("control_rate")
-    )
+    guide = Assistance(config.assist, config.fade, operator, expert_of(checkpoint.steer), period)
     tape = Tape(streams, reader, operator, asdict(config))
     recorded = [found.source_id() or found.name(), *streams.names, *tape.names]
     recorded += [m.name for m in (markers, *remotes) if m]
@@ -186,7 +184,7 @@ def live(config: LiveConfig) -> None:
             config.seconds,
             config.seed,
             console,
-            trials=tape.told(cued or free_reaching),
+            trials=tape.told(cued or free_reaching, decoder),
             safety=config.safety,
             operator=operator,
             guide=guide,
