@@ -130,8 +130,6 @@ def test_the_operator_starts_and_stops_recordings_each_in_a_file_of_its_own(stre
         for times in (1, 2):
             operator.record = True
             assert outlet.wait_for_consumers(PATIENCE)
-            outlet.push_sample([times])
-            time.sleep(0.5)
             operator.record = False
             wait_for("Everything is recorded", times)
     assert sorted(path.name for path in tmp_path.glob("*.xdf")) == ["session-2.xdf", "session.xdf"]
