@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -37,6 +37,8 @@ from motorctl.training.steering import WAYS
 
 FOREVER = 1e9
 """Time that nobody waits for (s): the limb's own time ends a calibration."""
+NOTHING = "rest"
+"""What a class does that moves nothing."""
 DWELL = 0.8
 """How long the hand rests in a target (s): also of rest there is something to learn."""
 WHAT_TO_DO = {
@@ -64,8 +66,9 @@ class CalibrateConfig:
     """How the hand is steered: by imagined movements of fists and feet, with a slow hand, as people can; or by
     attempted reaches, whose slow potentials few amplifiers show."""
     classes: tuple[str, ...] = ()
-    """Movement classes to cue in place of targets, such as rest left right feet. The first ones do what the limb's
-    commands do, in their order (LegGait: stand, walk, run, jump; HandGrasp: open, close); more of them move nothing."""
+    """Movement classes to cue in place of targets, such as rest left right feet. What the limb does meanwhile may be
+    said behind each, as in rest=stand feet=walk; else it is its commands in order (LegGait: stand, walk, run, jump;
+    HandGrasp: open, close), and nothing for more classes than there are."""
     cue: float = 4.0
     """How long each class is asked for (s)."""
     pause: float = 2.0
@@ -113,7 +116,7 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     reader = Reader(source, bare_pipeline(source.info, env), local_clock)
     streams = LoopStreams(config.limb_stream, env, config.safety, gated=lambda: reader.gated_share)
     operator, remotes = Operator(), [open_markers(name) for name in config.operator]
-    cues = Cues(calibration, config, streams, console)
+    cues = Cues(calibration, meanings(config.classes, env), streams, console)
     shown = demonstration(config, env, cues)
     console.print(WHAT_TO_DO[calibration.steer])
     recorded = [found.source_id() or found.name(), *streams.names, *(inlet.name for inlet in remotes)]
@@ -165,7 +168,8 @@ def check_options(config: CalibrateConfig) -> None:
         raise ConfigurationError(f"{config.out} is no name of an XDF file.", "Let it end in .xdf.")
     if config.out.exists():
         raise ConfigurationError(f"{config.out} is there already.", "Choose another name with --out.")
-    if config.classes and (len(set(config.classes)) < 2 or any(" " in name for name in config.classes)):
+    names = [text.partition("=")[0] for text in config.classes]
+    if names and (len(set(names)) < max(2, len(names)) or any(" " in text for text in config.classes)):
         raise ConfigurationError(
             f"The classes are {', '.join(config.classes)}.", "Name two or more different ones, without spaces."
         )
@@ -208,21 +212,47 @@ def demonstration(config: CalibrateConfig, env: Env, cues: Cues) -> ReachingShow
     """What moves the limb, and says what is asked for."""
     rate = env.get_wrapper_attr("control_rate")
     if config.classes:
-        size = env.get_wrapper_attr("limb").command.size
-        return ClassesShown(config.classes, size, config.cue, config.pause, rate, config.seed, cues.say)
+        return ClassesShown(commands_shown(config.classes, env), config.cue, config.pause, rate, config.seed, cues.say)
     radius = env.get_wrapper_attr("task").target_radius
     return ReachingShown(WAYS[config.steer], radius, rate, config.seed, cues.say)
+
+
+def meanings(classes: tuple[str, ...], env: Env) -> dict[str, str]:
+    """What the limb does by each class: a movement of its command, or ``rest``, which is none.
+
+    Raises:
+        ConfigurationError: it knows no such movement.
+    """
+    known = [name for name, _ in env.get_wrapper_attr("limb").command.components]
+    meant = {}
+    for place, text in enumerate(classes):
+        name, _, movement = text.partition("=")
+        meant[name] = movement or (name if name in known else [*known, *[NOTHING] * len(classes)][place])
+    if odd := [movement for movement in meant.values() if movement not in (*known, NOTHING)]:
+        raise ConfigurationError(
+            f"{env.spec and env.spec.id} knows no {', '.join(odd)}.", f"Choose among {', '.join([*known, NOTHING])}."
+        )
+    return meant
+
+
+def commands_shown(classes: tuple[str, ...], env: Env) -> dict[str, NDArray[np.floating]]:
+    """The command of each class by name, ``(size,)``."""
+    known = [name for name, _ in env.get_wrapper_attr("limb").command.components]
+    return {
+        name: np.array([float(movement == own) for own in known]) for name, movement in meanings(classes, env).items()
+    }
 
 
 class Cues:
     """Sends cues out as events and says them on the console; a sink that first tells what the recording is."""
 
     def __init__(
-        self, calibration: Calibration, config: CalibrateConfig, streams: LoopStreams, console: Console
+        self, calibration: Calibration, classes: Mapping[str, str], streams: LoopStreams, console: Console
     ) -> None:
         self.counted: Counter[str] = Counter()
         self._streams, self._console = streams, console
-        self._first = [calibration.mark, *([f"{CLASSES}: {' '.join(config.classes)}"] if config.classes else [])]
+        named = " ".join(f"{name}={movement}" for name, movement in classes.items())
+        self._first = [calibration.mark, *([f"{CLASSES}: {named}"] if classes else [])]
 
     def __call__(self, step: Step) -> None:
         """With the first step, say what the recording is."""

@@ -5,7 +5,7 @@ Both are guides of the loop that take all of the command, and sinks of its steps
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -83,8 +83,7 @@ class ClassesShown:
     pauses of random length lie between them.
 
     Args:
-        classes: their names; the first ones are those of the limb's command, in its order, others move nothing.
-        size: how many the command has.
+        commands: of each class by name, ``(size,)``; the first is also shown in pauses.
         seconds: how long each is asked for (s).
         pause: least length of a pause (s); it lasts up to half as long again.
         rate: of the steps (Hz).
@@ -95,20 +94,18 @@ class ClassesShown:
     assist = 1.0
 
     def __init__(
-        self, classes: Sequence[str], size: int, seconds: float, pause: float, rate: float, seed: int, say: Say
+        self, commands: Mapping[str, Array], seconds: float, pause: float, rate: float, seed: int, say: Say
     ) -> None:
-        self._classes, self._size, self._seconds, self._pause, self._period = classes, size, seconds, pause, 1 / rate
+        self._names, self._commands = list(commands), list(commands.values())
+        self._seconds, self._pause, self._period = seconds, pause, 1 / rate
         self._rng, self._say = np.random.default_rng(seed), say
         self._block: list[int] = []
         self._asked: int | None = None
         self._left = pause
 
     def __call__(self, wanted: Array, intended: Array, info: Mapping[str, Any]) -> Array:
-        """Scores ``(size,)``: 1 for what is asked for, the first in pauses."""
-        scores: Array = np.zeros(self._size)
-        shown = 0 if self._asked is None else self._asked
-        scores[shown : shown + 1] = 1.0
-        return scores
+        """That of what is asked for."""
+        return self._commands[self._asked or 0]
 
     def told(self, step: Step) -> None:
         """A step has gone by; time stands still while the limb does."""
@@ -118,9 +115,29 @@ class ClassesShown:
         if self._left > 1e-9:
             return
         if self._asked is None:
-            self._block = self._block or self._rng.permutation(len(self._classes)).tolist()
+            self._block = self._block or self._rng.permutation(len(self._names)).tolist()
             self._asked, self._left = self._block.pop(), self._seconds
-            self._say(CUE + self._classes[self._asked], step.time)
+            self._say(CUE + self._names[self._asked], step.time)
         else:
             self._asked, self._left = None, self._pause * (1 + 0.5 * self._rng.random())
             self._say(PAUSE, step.time)
+
+
+class AskedAloud:
+    """A sink that says which class a task asks for, whenever it is another one: whoever wears the cap imagines that.
+
+    Args:
+        commands: of each class by name, ``(size,)``; the one that the expert commands is asked for.
+        say: told every cue.
+    """
+
+    def __init__(self, commands: Mapping[str, Array], say: Say) -> None:
+        self._names, self._commands, self._say = list(commands), np.array(list(commands.values())), say
+        self._asked = ""
+
+    def __call__(self, step: Step) -> None:
+        """A step has gone by."""
+        nearest = int(np.linalg.norm(self._commands - step.intended, axis=1).argmin())
+        if self._names[nearest] != self._asked:
+            self._asked = self._names[nearest]
+            self._say(CUE + self._asked, step.time)

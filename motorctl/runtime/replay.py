@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+import tyro
 from numpy.typing import NDArray
 from rich.console import Console
 
@@ -35,7 +36,7 @@ from motorctl.training.checkpoint import Checkpoint, load_checkpoint
 class ReplayConfig:
     """Run a recorded session again, as fast as possible: with the controller that ran it gives the same commands."""
 
-    session: Path
+    session: tyro.conf.Positional[Path]
     """File of 'motorctl live --record'; or any recording with EEG, as if each sample had come when it was measured."""
     controller: Path | None = None
     """Run folder of a controller; by default the one that ran."""

@@ -61,19 +61,18 @@ def _marked(annotations: Iterable[Annotation]) -> Calibration | None:
     return next((Calibration(*m.groups()) for a in annotations if (m := _MARK.fullmatch(a.text))), None)
 
 
-def class_cues(paths: Iterable[Path]) -> tuple[str, ...]:
-    """The cues of a calibration of classes as ``train classify`` takes them: ``cue: left=left``, ..., in the order of
-    the classes, which the environment's commands have too.
+def class_meanings(paths: Iterable[Path]) -> dict[str, str]:
+    """The classes of a calibration, and what the limb did by each, in the order of its command's.
 
     Raises:
-        RecordingError: a recording cannot be read, or has no cue.
+        RecordingError: a recording cannot be read, or none names its classes.
     """
     for path in paths:
         for annotation in read_streams(path)[0].annotations:
-            word, _, names = annotation.text.partition(": ")
+            word, _, named = annotation.text.partition(": ")
             if word == CLASSES:
-                return tuple(f"{CUE}{name}={name}" for name in names.split(" "))
-    raise RecordingError("The calibration does not name its classes.", "Name its cues with --cues.")
+                return dict(text.partition("=")[::2] for text in named.split(" "))
+    raise RecordingError("The calibration names no classes.", "Calibrate with --classes, or name cues with --cues.")
 
 
 def read_with_intention(path: Path, steer: str) -> tuple[Recording, Kinematics]:

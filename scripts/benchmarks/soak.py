@@ -28,30 +28,26 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import psutil
 import pylsl
 import torch
 from numpy.typing import NDArray
+from soak_headset import CALM, SENT
 
 from motorctl.agents import ControllerConfig, RecurrentController
 from motorctl.person.brain import Brain
 from motorctl.runtime.session_file import read_session
-from motorctl.signals.faults import Fault, Faults, FaultySink
 from motorctl.signals.formats.xdf import raw_streams
-from motorctl.signals.headset import stream_chunks
-from motorctl.signals.lsl import LSLSink, hush
+from motorctl.signals.lsl import hush
 from motorctl.signals.lsl.recorder import JOURNAL
 from motorctl.signals.pipeline import Pipeline, PipelineConfig
-from motorctl.signals.stream import StreamInfo
 from motorctl.training.checkpoint import Checkpoint, save_checkpoint
 
 Array = NDArray[np.float64]
 
-EVERY = 4.0
-"""Mean time between two faults of the headset (s)."""
 ATTACK_EVERY = 20.0
 """Mean time between two attacks on a process (s)."""
 RECOVERY = 8.0
@@ -60,11 +56,9 @@ LATE = 0.25
 """How much later than the deadline a decision may be seen to be (s): sending, receiving, a busy machine."""
 NOTICED = 0.5
 """How long before it is told a loss may have begun, and after it is told that a stream is back (s)."""
-CALM = 0
-"""Seed of a headset without faults."""
 FLAT = 8.0
 """MiB."""
-SENT = np.dtype([("pushed", "f8"), ("stamp", "f8"), ("usable", "?")])
+HEADSET = Path(__file__).with_name("soak_headset.py")
 
 
 def main() -> int:
@@ -74,12 +68,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of all faults (default 0)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep what was recorded and sent here")
     parser.add_argument("--isolated", action="store_true", help="as of motorctl live")
-    parser.add_argument("--role", nargs=3, metavar=("NAME", "SEED", "LOG"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     hush()
-    if options.role:
-        send(options.role[0], int(options.role[1]), Path(options.role[2]))
-        return 0
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
@@ -162,9 +152,9 @@ class Headset:
         self._starts += 1
         stem = f"{self._starts:04d}"
         seed = self._seed + self._starts if self._starts > 1 else CALM
-        words = ["--role", self._name, str(seed), str(self._folder / f"sent-{stem}.bin")]
+        words = [self._name, str(seed), str(self._folder / f"sent-{stem}.bin"), *Brain().info.labels]
         with (self._folder / f"told-{stem}.log").open("wb") as told:
-            self.process = subprocess.Popen([sys.executable, __file__, *words], stdout=told)
+            self.process = subprocess.Popen([sys.executable, str(HEADSET), *words], stdout=told)
 
     def kill(self) -> None:
         self.process.kill()
@@ -174,35 +164,6 @@ class Headset:
         """The faults that it has had."""
         lines = [line for log in self._folder.glob("told-*.log") for line in log.read_text().splitlines()]
         return [line.removeprefix("Fault: ").partition(" for ")[0] for line in lines if line.startswith("Fault: ")]
-
-
-def send(name: str, seed: int, log: Path) -> None:
-    """What the headset does: noise in real time, with every fault there is but for the seed CALM, each sample written
-    down."""
-    info = StreamInfo(name, "EEG", 250.0, Brain().info.channels, f"id-{name}")
-    rng, file = np.random.default_rng(seed), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-
-    class Written(LSLSink):
-        """Writes down what it sends before it does."""
-
-        def __init__(self, described: StreamInfo, speed: float) -> None:
-            super().__init__(described, speed)
-            self._right = (described.name, described.rate, described.channels) == (info.name, info.rate, info.channels)
-
-        def send(self, samples: NDArray[np.float32], times: Array) -> None:
-            rows = np.empty(len(times), SENT)
-            rows["pushed"], rows["stamp"] = pylsl.local_clock(), times
-            rows["usable"] = self._right & (2 * np.isfinite(samples).sum(axis=1) >= len(info.channels))
-            os.write(file, rows.tobytes())
-            super().send(samples, times)
-
-    kinds: tuple[Fault, ...] = () if seed == CALM else get_args(Fault)
-    with FaultySink(info, Faults(kinds, EVERY, seed), 1.0, lambda line: print(line, flush=True), Written) as sink:
-
-        def noise(count: int) -> NDArray[np.float32]:
-            return rng.normal(0, 10, (count, len(info.channels))).astype(np.float32)
-
-        stream_chunks(sink.send, info.rate, noise)
 
 
 def watch(
@@ -285,16 +246,16 @@ def recorded(sent: NDArray[Any], eeg: list[dict[str, Any]], told: list[tuple[flo
     """Samples that were sent and are not in the file, and the other way round."""
     got = Counter(np.concatenate([np.asarray(s["time_stamps"]) for s in eeg]).tolist())
     begin = min(min(s["time_stamps"]) for s in eeg if len(s["time_stamps"]))
-    missing = []
+    missing, end = [], begin
     for pushed, stamp, _ in sent[sent["pushed"] >= begin].tolist():
         if got[stamp] > 0:
             got[stamp] -= 1
+            end = max(end, pushed)
         else:
             missing.append(pushed)
     sent_before = Counter(sent[sent["pushed"] < begin]["stamp"].tolist())
     made_up = sum((+got - sent_before).values())
     windows = list(losses(told))
-    end = max(t for s in eeg for t in s["time_stamps"])
     unmarked = [t for t in missing if t <= end and not any(a - NOTICED <= t <= b + NOTICED for a, b in windows)]
     return {
         "samples_sent": len(sent),

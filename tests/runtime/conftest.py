@@ -21,7 +21,7 @@ from motorctl.runtime.limb_stream import read_description
 from motorctl.signals.lsl import find_stream
 from motorctl.signals.stream import Channel, Chunk, StreamInfo
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 HEADSET = """
 import json, sys, threading, time, numpy as np, pylsl

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from motorctl.runtime.calibrate import CalibrateConfig, Nobody, bare_pipeline, shown_environment
-from motorctl.runtime.demonstration import ClassesShown, ReachingShown, direction
+from motorctl.errors import ConfigurationError
+from motorctl.runtime.calibrate import (
+    CalibrateConfig,
+    Nobody,
+    bare_pipeline,
+    commands_shown,
+    meanings,
+    shown_environment,
+)
+from motorctl.runtime.demonstration import AskedAloud, ClassesShown, ReachingShown, direction
 from motorctl.runtime.loop import Step, run_loop
 from motorctl.runtime.reader import Reader
 from motorctl.runtime.safety import Phase
@@ -65,18 +74,33 @@ def test_every_class_is_asked_for_as_often_and_the_limb_does_it(
 ) -> None:
     classes = ("rest", "right", "left", "feet")
     env = shown_environment(config(tmp_path, classes=classes, env=f"motorctl/{name}-v0"))
-    size, said = env.get_wrapper_attr("limb").command.size, []
-    shown = ClassesShown(classes, size, 1.0, 0.5, 50.0, 0, lambda text, time: said.append((text, time)))
+    said: list[tuple[str, float]] = []
+    commands = commands_shown(classes, env)
+    shown = ClassesShown(commands, 1.0, 0.5, 50.0, 0, lambda text, time: said.append((text, time)))
     steps = watch(env, shown, noise((3.0, 5.0)), 22.0)
     cues = [(text.removeprefix("cue: "), time) for text, time in said if text != "pause"]
     counted = Counter(text for text, _ in cues)
     assert set(counted) == set(classes) and max(counted.values()) - min(counted.values()) <= 1
     for text, time in cues:
         during = [s for s in steps if time < s.time <= time + 0.9 and s.phase is Phase.RUNNING][30:]
-        number = classes.index(text)
-        wanted = np.eye(4)[number][:size] if number < size else np.zeros(size)
-        assert all(np.allclose(s.command, wanted) for s in during)
+        assert all(np.allclose(s.command, commands[text]) for s in during)
     pauses = [time for text, time in said if text == "pause"]
     lasted = [end - begin for (_, begin), end in zip(cues, pauses, strict=False)]
     assert lasted[0] == pytest.approx(1.0, abs=0.03) or lasted[0] > 2  # or the silence fell into it
     assert any(s.phase is Phase.STOPPED for s in steps)  # and time stood still meanwhile
+
+
+def test_classes_mean_what_is_said_or_the_commands_in_order(tmp_path: Any) -> None:
+    env = shown_environment(config(tmp_path, classes=("a", "b"), env="motorctl/LegGait-v0"))
+    assert meanings(("rest", "feet", "jump=run"), env) == {"rest": "stand", "feet": "walk", "jump": "run"}
+    assert meanings(("walk", "a", "b", "c", "d"), env)["d"] == "rest"
+    with pytest.raises(ConfigurationError, match="knows no fly"):
+        meanings(("rest", "feet=fly"), env)
+
+
+def test_what_a_task_asks_for_is_said_once(tmp_path: Any) -> None:
+    said: list[str] = []
+    aloud = AskedAloud({"rest": np.eye(2)[0], "right": np.eye(2)[1]}, lambda text, time: said.append(text))
+    for asked in (0, 0, 1, 1, 0):
+        aloud(SimpleNamespace(intended=np.eye(2)[asked], time=0.0))  # type: ignore[arg-type]
+    assert said == ["cue: rest", "cue: right", "cue: rest"]

@@ -118,6 +118,16 @@ def test_a_headset_that_comes_back_different_is_named_and_waited_for(running, na
     run.check()
 
 
+@pytest.mark.slow
+def test_an_isolated_reader_names_it_and_waits_too(running):
+    run, headset, since = running("--isolated")
+    headset.reopen(rate=125.0)
+    since = run.wait_for("stopped", "rate 250 Hz before, 125 Hz now", since)
+    headset.reopen()
+    run.wait_for("running", since=since)
+    run.check()
+
+
 def test_of_two_of_one_name_none_is_chosen(new_headset, stream_name, small_controller, tmp_path):
     headset = new_headset(stream_name)
     headset.do(twin={"source_id": "another"})

@@ -88,6 +88,12 @@ def fits(
     return wanted
 
 
+def resolver_of(source_id: str) -> pylsl.ContinuousResolver:
+    """Looks for a device; to look at all streams there are takes milliseconds."""
+    quoted = "'" in source_id  # which liblsl's query does not stand
+    return pylsl.ContinuousResolver() if quoted else pylsl.ContinuousResolver("source_id", source_id)
+
+
 def seen(resolver: pylsl.ContinuousResolver) -> list[pylsl.StreamInfo]:
     """What has answered a resolver so far, by name, source_id and uid."""
     return sorted(resolver.results(), key=lambda found: (found.name(), found.source_id(), found.uid()))

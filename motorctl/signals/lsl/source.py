@@ -16,7 +16,7 @@ from pylsl.util import TimeoutError as LSLTimeout
 from motorctl.errors import StreamError
 from motorctl.signals.lsl.connection import POLL, Connection, Waiting, answer, connecting, lost, patiently
 from motorctl.signals.lsl.description import differences
-from motorctl.signals.lsl.find import ambiguous, describe, find_stream, seen
+from motorctl.signals.lsl.find import ambiguous, describe, find_stream, resolver_of, seen
 from motorctl.signals.lsl.rate import RateMeter
 from motorctl.signals.lsl.timeline import Event, Timeline
 from motorctl.signals.stream import Chunk
@@ -219,7 +219,7 @@ class LSLSource:
 
     def _coming_back(self) -> Waiting[Connection]:
         """Wait for the device, and connect to it if it is the same."""
-        resolver = pylsl.ContinuousResolver()
+        resolver = resolver_of(self.info.source_id)
         while not (found := [f for f in seen(resolver) if f.source_id() == self.info.source_id]):
             yield
         if len(found) > 1:
