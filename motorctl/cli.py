@@ -53,6 +53,7 @@ COMMANDS = {
     "data eegmmi": ("motorctl.signals.data:eegmmi", "download recordings of real and imagined movements"),
     "record": ("motorctl.runtime.record:record", "record LSL streams into an XDF file"),
     "live": ("motorctl.runtime.live:live", "move the limb from a live EEG stream"),
+    "cockpit": ("motorctl.runtime.cockpit.command:cockpit", "show a run and steer it, in the browser or the terminal"),
 }
 """Command to the function that runs it, loaded only when it is called for, and to one line on what it does. The
 function takes one argument, a dataclass: the command's configuration."""
