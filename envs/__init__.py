@@ -5,7 +5,7 @@ from .arm import COMMANDS, arm
 from .arm3d import COMMANDS as ARM3D_COMMANDS
 from .arm3d import arm3d, arm3d_expert
 from .center_out import CenterOut, center_out
-from .description import describe_env, joint_names
+from .description import UNITS, describe_env, joint_names
 from .environment import Environment
 from .episodes import ActionError
 from .experts import arm_expert
@@ -26,6 +26,7 @@ from .vector import VectorEnvironment
 from .velocity import VelocityController
 
 __all__ = [
+    "UNITS",
     "ActionError",
     "CenterOut",
     "Env",

@@ -126,10 +126,11 @@ def watch(person: Person, limb_stream: str, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             with LSLSource(find_stream(name=limb_stream, timeout=1.0)) as source:
+                columns = [source.info.labels.index(f"{what}_{axis}") for what in ("hand", "target") for axis in "xy"]
                 while not stop.is_set():
                     chunk = source.read(0.1)
                     if len(chunk):
-                        newest = chunk.samples[-1].astype(float)
-                        person.see(newest[0:2], newest[4:6])
-        except StreamError:  # not there yet, or another one now
+                        newest = chunk.samples[-1, columns].astype(float)
+                        person.see(newest[:2], newest[2:])
+        except (StreamError, ValueError):  # not there yet, or another one now
             continue

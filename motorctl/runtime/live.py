@@ -19,9 +19,9 @@ from motorctl.envs import Env, make_env
 from motorctl.errors import ConfigurationError, StreamError, check_positive, check_seed
 from motorctl.runs import check_json_path, open_run_folder, write_json
 from motorctl.runtime.cued_trials import CuedTrials
-from motorctl.runtime.limb_stream import LoopStreams, limb_outlet
-from motorctl.runtime.loop import Reader, Sink, Step, Trials, free_reaching, run_loop
-from motorctl.runtime.operator import Operator, keyboard, obey
+from motorctl.runtime.limb_stream import LoopStreams
+from motorctl.runtime.loop import Guide, Reader, Sink, Step, Trials, free_reaching, run_loop
+from motorctl.runtime.operator import Operator, keyboard, operator_stream, remote
 from motorctl.runtime.recording import recording_of
 from motorctl.runtime.report import number, print_cue, print_phase, print_table, print_trial, summary_rows
 from motorctl.runtime.safety import CAUTIOUS, Phase, SafetyConfig
@@ -56,14 +56,15 @@ class LiveConfig:
     markers: str | None = None
     """Name of the marker stream whose cues say where the targets are, for a controller trained on cues; by default that
     of the EEG stream with ' markers' behind, if there is one."""
-    operator: str | None = None
-    """Name of a marker stream whose markers stop, hold, start and end do what the keys do."""
+    operator: tuple[str, ...] = ()
+    """Names of marker streams whose markers stop, hold, start and end do what the keys do; 'assist 0.5' sets the share
+    of the expert. A stream that is called as --limb-stream with ' operator' behind is obeyed from when it appears."""
     safety: SafetyConfig = field(default_factory=SafetyConfig)
     """When the limb is held and stopped."""
     environment: str | None = None
     """Environment id; by default the one the controller was trained for."""
     limb_stream: str = "motorctl-limb"
-    """Name of the LSL stream that hand, target and command go out on."""
+    """Name of the LSL stream that hand, target and command go out on; timing, status and events go out beside it."""
     record: Path | None = None
     """XDF file for everything: the EEG and its markers, the limb, the timing, the events; see 'motorctl record'."""
     out: Path | None = None
@@ -108,11 +109,17 @@ def live(config: LiveConfig) -> None:
     folder = open_run_folder(config.out, "live", config)
     asked = "cues say where to" if cued else "targets are drawn at random"
     console.print(f"'{source.info.name}' moves {name} for {config.seconds:g} s; {asked}.")
-    outlet = limb_outlet(config.limb_stream, rate)
-    remote = open_markers(config.operator) if config.operator else None
-    streams = LoopStreams(outlet)
-    recorded = [found.source_id() or found.name(), *streams.names, *(m.name for m in (markers, remote) if m)]
-    with recording_of(recorded, config.record, console) as check_recording:
+    remotes = [open_markers(name) for name in config.operator]
+    delay = checkpoint.pipeline.delay
+    streams = LoopStreams(
+        config.limb_stream, env, config.safety, str(config.controller), delay, lambda: reader.gated_share
+    )
+    recorded = [found.source_id() or found.name(), *streams.names, *(m.name for m in (markers, *remotes) if m)]
+    operator = Operator()
+    with (
+        recording_of(recorded, config.record, console) as check_recording,
+        remote(operator, remotes, operator_stream(config.limb_stream)),
+    ):
         steps, ended = run_live(
             checkpoint,
             reader,
@@ -121,15 +128,14 @@ def live(config: LiveConfig) -> None:
             config.seconds,
             config.seed,
             console,
-            cued or free_reaching,
-            config.safety,
-            remote,
+            trials=cued or free_reaching,
+            safety=config.safety,
+            operator=operator,
         )
     summary = summarize(steps)
     rows = summary_rows(summary)
     happened = Counter(event.kind for event in source.events)
-    delay = 1e3 * checkpoint.pipeline.delay
-    results = asdict(summary) | {"pipeline_delay_ms": delay, "ended": ended, "seed": config.seed}
+    results = asdict(summary) | {"pipeline_delay_ms": 1e3 * delay, "ended": ended, "seed": config.seed}
     results |= {"stream_events": happened, "gated": reader.gated, "backlog_skipped": reader.skipped}
     if cued:
         followed = sum(cue.moved > 0 for cue in cued.results)
@@ -142,7 +148,7 @@ def live(config: LiveConfig) -> None:
         console.print(f"stream: {happened[kind]} x {kind}, the last: {text}.", highlight=False, markup=False)
     if reader.gated:
         console.print(f"stream: {gated_in_words(reader.gated)}.", highlight=False, markup=False)
-    rows.append(("pipeline delay", number(delay, "ms", 0)))
+    rows.append(("pipeline delay", number(1e3 * delay, "ms", 0)))
     console.print(f"ended: {ended.rstrip('.')}.", highlight=False, markup=False)
     print_table(console, f"live: {summary.seconds:.0f} s", rows)
     console.print(f"summary.json is in {folder}.")
@@ -156,27 +162,39 @@ def run_live(
     seconds: float,
     seed: int,
     console: Console,
+    *,
     trials: Trials = free_reaching,
     safety: SafetyConfig = CAUTIOUS,
-    remote: MarkerInlet | None = None,
+    operator: Operator | None = None,
+    guide: Guide | None = None,
 ) -> tuple[list[Step], str]:
-    """Run the loop on wall-clock time, with a line for every target and every phase of safety; the keyboard and the
-    markers of ``remote`` are the operator's.
+    """Run the loop on wall-clock time, with a line for every target and every phase of safety; the keyboard is the
+    operator's.
 
     Returns:
         its steps, and why it ended: ``time is up``, ``ended by the operator``, ``interrupted`` (Ctrl-C), or in a
         sentence what is wrong with the stream.
     """
     steps: list[Step] = []
-    operator = Operator()
+    operator = operator or Operator()
     sinks = [*sinks, steps.append]
-    if remote:
-        sinks.append(lambda step: obey(operator, remote))
     try:
         decoder = Stepper(checkpoint.controller)
         warm_up(checkpoint.pipeline, decoder, env)
         with reader.source, keyboard(operator) if sys.stdin.isatty() else nullcontext():
-            print_steps(run_loop(reader, decoder, env, seconds, seed, sinks, trials, safety, operator), console)
+            loop = run_loop(
+                reader,
+                decoder,
+                env,
+                seconds,
+                seed,
+                sinks,
+                trials=trials,
+                safety=safety,
+                operator=operator,
+                guide=guide,
+            )
+            print_steps(loop, console)
             return steps, "ended by the operator" if operator.ended else "time is up"
     except StreamError as error:
         return steps, str(error)

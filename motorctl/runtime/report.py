@@ -12,10 +12,12 @@ from motorctl.runtime.summary import Summary
 
 def print_trial(console: Console, number: int, step: Step) -> None:
     """One line when a trial ends: which target, and how it went."""
-    x, y = step.target
-    where = f"target {number:3d} at ({x:+.2f}, {y:+.2f}) m"
-    if step.outcome == "reached":
-        console.print(f"{where}  [green]reached[/green] in {step.trial_time:.2f} s", highlight=False)
+    place = step.info.get("target_position")
+    where = f"trial {number:3d}"
+    if place is not None:
+        where = f"target {number:3d} at ({', '.join(f'{x:+.2f}' for x in place)}) m"
+    if step.success:
+        console.print(f"{where}  [green]{step.outcome}[/green] in {step.trial_time:.2f} s", highlight=False)
     else:
         console.print(f"{where}  [red]missed[/red]: {step.outcome} after {step.trial_time:.2f} s", highlight=False)
 

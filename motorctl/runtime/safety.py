@@ -97,13 +97,14 @@ class SafetyState(NamedTuple):
     usable_until: float  # s: when the newest usable sample was measured
     wanted: Array  # the last usable command
     latched: Request  # what the operator last asked for
+    asked: str  # why, in a few words
 
 
 def first_state(size: int, now: float) -> SafetyState:
     """Nothing is heard yet, and the operator means to start."""
     neutral = np.zeros(size)
     given = Given(neutral, neutral)
-    return SafetyState(Phase.IDLE, "nothing is heard yet", given, float("inf"), now, neutral, "start")
+    return SafetyState(Phase.IDLE, "nothing is heard yet", given, float("inf"), now, neutral, "start", "")
 
 
 def advance(
@@ -114,6 +115,7 @@ def advance(
     newest: float,
     now: float,
     request: Request | None = None,
+    asked: str = "",
 ) -> SafetyState:
     """One control step.
 
@@ -125,6 +127,7 @@ def advance(
         newest: when the newest sample was measured (s).
         now: on the same clock.
         request: what the operator has asked for since the step before.
+        asked: why, where it was not the operator's own wish.
 
     Returns:
         The new state; ``given.command`` is what the limb is told.
@@ -135,21 +138,25 @@ def advance(
         state = state._replace(usable_since=since, usable_until=newest, wanted=wanted.astype(float))
     else:
         state = state._replace(usable_since=float("inf"))
-    state = state._replace(latched=request or state.latched)
+    held = state.phase is Phase.HOLDING and state.latched == "hold"
+    if request:
+        state = state._replace(latched=request, asked=asked)
     quiet = now - state.usable_until
     reason = f"no sample for {now - newest:.2f} s" if finite or not fresh else "the controller's output is not finite"
-    phase, cause = _next_phase(config, state, quiet, now, reason)
+    phase, cause = _next_phase(config, state, held, quiet, now, reason)
     return state._replace(phase=phase, cause=cause, given=_command(config, limits, state, phase, quiet))
 
 
-def _next_phase(config: SafetyConfig, state: SafetyState, quiet: float, now: float, reason: str) -> tuple[Phase, str]:
-    """The phase, and its cause."""
+def _next_phase(
+    config: SafetyConfig, state: SafetyState, held: bool, quiet: float, now: float, reason: str
+) -> tuple[Phase, str]:
+    """The phase, and its cause; ``held`` if the operator held the limb till now."""
     usable = np.isfinite(state.usable_since)
     if state.latched == "stop":
-        return Phase.STOPPED, "stopped by the operator"
+        return Phase.STOPPED, state.asked or "stopped by the operator"
     if state.latched == "hold":
-        return Phase.HOLDING, "held by the operator"
-    if state.phase is Phase.RUNNING or (state.phase is Phase.HOLDING and state.cause != "held by the operator"):
+        return Phase.HOLDING, state.asked or "held by the operator"
+    if state.phase is Phase.RUNNING or (state.phase is Phase.HOLDING and not held):
         if usable:
             return Phase.RUNNING, ""
         return (Phase.HOLDING, reason) if quiet < config.stop_after else (Phase.STOPPED, reason)

@@ -21,7 +21,7 @@ class Summary:
     Args:
         seconds: from the first command to the last.
         targets: trials that ended, one target each.
-        reached: trials that ended on the target.
+        reached: trials that ended as they should, on the target.
         success_rate: the share of them.
         median_time_to_target_s: of the reached ones, dwell included.
         latency_ms: ``p50``, ``p99``, ``p999``, ``max`` of the time from the newest sample to its command.
@@ -50,7 +50,7 @@ class Summary:
 def summarize(steps: Sequence[Step]) -> Summary:
     """The summary of a run's steps."""
     ended = [s for s in steps if s.outcome]
-    reached = [s.trial_time for s in ended if s.outcome == "reached"]
+    reached = [s.trial_time for s in ended if s.success]
     missed = sum(s.missed for s in steps)
     lasted = np.diff([s.time for s in (*steps[:1], *steps)])
     return Summary(
@@ -59,7 +59,7 @@ def summarize(steps: Sequence[Step]) -> Summary:
         reached=len(reached),
         success_rate=len(reached) / len(ended) if ended else None,
         median_time_to_target_s=float(np.median(reached)) if reached else None,
-        latency_ms=milliseconds([s.latency for s in steps], HIGH),
+        latency_ms=milliseconds([s.newest_age for s in steps if s.phase is Phase.RUNNING], HIGH),
         compute_ms=milliseconds([s.compute for s in steps], HIGH),
         slack_ms=milliseconds([s.slack for s in steps], LOW),
         deadlines=len(steps) + missed,

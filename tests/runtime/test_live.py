@@ -64,7 +64,7 @@ def test_a_simulated_person_is_decoded_and_sees_the_limb(
     live = start("live", "--controller", small_controller, "--stream", stream_name, "--timeout", 30, *options)
     inlet = StreamInlet(find_stream(name=limb, timeout=PATIENCE))
     sample, _ = inlet.pull_sample(PATIENCE)
-    assert sample is not None and len(sample) == 10
+    assert sample is not None and len(sample) == 14
     written = results(live, tmp_path / "r.json")
     assert written["ended"] == "time is up"
     assert written["deadlines"] == 200
@@ -72,9 +72,9 @@ def test_a_simulated_person_is_decoded_and_sees_the_limb(
     assert written["latency_ms"]["p50"] > 0  # type: ignore[index]
     assert written["gated"] == {} and written["stream_events"] == {}
     assert json.loads((tmp_path / "run" / "summary.json").read_text()) == written
-    eeg, moved, timing, events = pyxdf.load_xdf(str(tmp_path / "session.xdf"))[0]
-    assert [s["info"]["name"][0] for s in (eeg, moved, timing, events)] == [
-        stream_name, limb, f"{limb} timing", f"{limb} events",
+    eeg, moved, timing, status, events = pyxdf.load_xdf(str(tmp_path / "session.xdf"))[0]
+    assert [s["info"]["name"][0] for s in (eeg, moved, timing, status, events)] == [
+        stream_name, limb, f"{limb} timing", f"{limb} status", f"{limb} events",
     ]  # fmt: skip
     assert len(moved["time_series"]) == len(timing["time_series"]) == 200
     assert len(eeg["time_series"]) >= 4 * 250 and np.diff(eeg["time_stamps"]).max() < 0.02
@@ -211,7 +211,7 @@ def test_whoever_is_killed_the_recording_can_be_read(
         assert written["ended"] == "time is up"
     psutil.wait_procs([recorder], timeout=PATIENCE)
     streams = pyxdf.load_xdf(str(path))[0]
-    assert len(streams) == 4
+    assert len(streams) == 5
     for stream in streams[:3]:
         assert stream["time_stamps"][-1] > before - 1  # at most the last second is missing
     if victim == "headset":
