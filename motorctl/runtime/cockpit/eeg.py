@@ -19,6 +19,8 @@ BANDS = {"theta": (4.0, 8.0), "mu": (8.0, 13.0), "beta": (13.0, 30.0)}
 """Names of bands to their edges (Hz)."""
 JUDGED = 5.0
 """Over how long a channel is judged (s)."""
+LATE = 0.5
+"""Age of the newest sample (s) from which on what has not come is missing."""
 SEGMENT = 1.0
 """Length of the pieces that band power is made of (s): 1 Hz apart."""
 MEASURED = 2.0
@@ -77,7 +79,8 @@ def channel_quality(info: StreamInfo, history: History, age: float) -> tuple[Cha
         age: of its newest sample (s); what should have come since then is missing.
     """
     times, values = history.last(JUDGED)
-    absent = np.full((min(round(max(age - 0.5, 0.0) * info.rate), len(values)), values.shape[1]), np.nan, np.float32)
+    due = round(min(max(age - LATE, 0.0), JUDGED) * info.rate)
+    absent = np.full((min(due, len(values)), values.shape[1]), np.nan, np.float32)
     values = np.concatenate([values, absent])[len(absent) :]
     there = np.isfinite(values)
     chunk = Chunk(np.where(there, values, 0).astype(np.float32), np.arange(len(values)) / info.rate, there)

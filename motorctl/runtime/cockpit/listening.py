@@ -68,7 +68,7 @@ class Listener(ABC):
             try:
                 self._follow(self._find())
             except StreamError as error:
-                self.trouble = error.problem
+                self.trouble = error.problem.partition("; visible:")[0]
 
     @abstractmethod
     def _follow(self, found: pylsl.StreamInfo) -> None:

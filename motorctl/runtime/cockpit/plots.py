@@ -42,7 +42,7 @@ class EegPlot:
             (self._times, *[empty] * count),
             self._series(),
             height=height,
-            scales={"x": {"time": False, "range": (-TRACE, 0.0)}, "y": {"range": (-0.5, count + 0.5)}},
+            scales={"x": {"time": False}, "y": {"range": (-0.5, count + 0.5)}},
             axes=(seconds_axis(), channel_axis(labels, height)),
             padding=(6, 12, 0, 0),
             order=order,
@@ -58,7 +58,9 @@ class EegPlot:
             self._plot.series = self._series()
         places = len(self._labels) - np.arange(len(self._labels))  # the first on top
         values = places + np.clip(traces.values / traces.scale, -1.5, 1.5) - 0.5
-        self._plot.data = (traces.times.astype(float), *np.ascontiguousarray(values.T, float))
+        if len(traces.times) != len(self._times):
+            self._times = np.linspace(-TRACE, 0, len(traces.times))
+        self._plot.data = (self._times, *np.ascontiguousarray(values.T, float))
 
     def remove(self) -> None:
         """Take it away."""
@@ -88,7 +90,7 @@ class CommandPlots:
                 (self._times, *[np.full(GRID, np.nan)] * len(KINDS)),
                 ({}, *({"stroke": colour, "width": 1.5, "points": {"show": False}} for colour in KINDS.values())),
                 height=height,
-                scales={"x": {"time": False, "range": (-SHOWN, 0.0)}, "y": {"range": (bottom, top)}},
+                scales={"x": {"time": False}, "y": {"range": (bottom, top)}},
                 axes=(seconds_axis(), value_axis(f"{name}, {unit}" if unit else name)),
                 padding=(6, 12, 0, 0),
                 **PLAIN,
@@ -120,12 +122,12 @@ def on_grid(grid: Array, times: Array, values: Array) -> Array:
 
 def seconds_axis() -> dict[str, Any]:
     """Time before now."""
-    return {"size": 22, "font": FONT, "label": "time, s", "labelSize": 14, "labelFont": FONT, "labelGap": 0}
+    return {**AXIS, "size": 22, "label": "time, s", "labelSize": 14}
 
 
 def value_axis(label: str) -> dict[str, Any]:
     """A quantity with its unit."""
-    return {"size": 44, "font": FONT, "label": label, "labelSize": 16, "labelFont": FONT, "labelGap": 0}
+    return {**AXIS, "size": 44, "label": label, "labelSize": 16}
 
 
 def channel_axis(labels: Sequence[str], height: int) -> dict[str, Any]:
@@ -133,9 +135,16 @@ def channel_axis(labels: Sequence[str], height: int) -> dict[str, Any]:
     step = max(1, -(-len(labels) * FONT_HEIGHT // height))
     shown = range(0, len(labels), step)
     places = [len(labels) - i - 0.5 for i in shown]
-    return {"size": 44, "font": FONT, "splits": places[::-1], "values": [labels[i] for i in shown][::-1], "gap": 4}
+    return {**AXIS, "size": 44, "splits": places[::-1], "values": [labels[i] for i in shown][::-1]}
 
 
 FONT = "11px system-ui, sans-serif"
+AXIS: dict[str, Any] = {
+    "font": FONT,
+    "labelFont": FONT,
+    "labelGap": 0,
+    "gap": 4,
+    "ticks": {"show": True, "size": 3, "width": 1, "stroke": "#9aa2ad"},
+}
 FONT_HEIGHT = 14
 """Pixels that a name takes."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,13 +33,17 @@ TIMES = ("newest_age", "compute", "slack")
 """Of the timing stream, what is shown."""
 
 
+CUE, PAUSE = "cue: ", "pause"
+"""What the events begin with that ask a person for something, and for nothing."""
+
+
 class Cue(NamedTuple):
     """What a person is to do now.
 
     Args:
-        text: ``left``, ``rest``.
+        text: ``left``, ``rest``, or ``pause``.
         since: when it was given (s).
-        lasts: how long (s); None if it was not said.
+        lasts: how long (s); None where that cannot be told.
     """
 
     text: str
@@ -224,25 +229,20 @@ def cause_of(phase: str, heard: Heard) -> str:
 
 
 def newest_cue(heard: Heard) -> Cue | None:
-    """The newest of the markers ``cue: left`` or ``cue: left 4`` (for 4 s) and ``rest``."""
-    for time, text in reversed(heard):
-        name, _, what = text.partition(": ")
-        if name == "cue":
-            words = what.split()
-            lasts = duration(words[-1]) if len(words) > 1 else None
-            return Cue(" ".join(words if lasts is None else words[:-1]), time, lasts)
-        if name == "rest":
-            return Cue("rest", time, None)
-    return None
-
-
-def duration(word: str) -> float | None:
-    """The number (s) that a word is, if it is one above 0."""
-    try:
-        lasts = float(word)
-    except ValueError:
+    """The newest of the markers ``cue: left`` and ``pause``; it lasts as long as those before it did."""
+    asked = [(time, text == PAUSE, text.removeprefix(CUE)) for time, text in heard if text.startswith((CUE, PAUSE))]
+    if not asked:
         return None
-    return lasts if 0 < lasts < float("inf") else None
+    lasted = [end[0] - begin[0] for begin, end in pairwise(asked) if begin[1] == asked[-1][1]]
+    since, _, text = asked[-1]
+    return Cue(text, since, usual(lasted))
+
+
+def usual(lasted: Sequence[float]) -> float | None:
+    """How long something lasts (s) whose last two times were alike; None if they were not, or there were fewer."""
+    if len(lasted) < 2 or abs(lasted[-1] - lasted[-2]) > 0.1 * lasted[-1]:
+        return None
+    return lasted[-1]
 
 
 def newest_recording(heard: Heard) -> str:

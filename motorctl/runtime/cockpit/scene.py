@@ -23,6 +23,8 @@ WANTED, INTENDED = (37, 99, 235), (234, 88, 12)
 """Colours of arrows, as in the curves: what was decoded, what was intended."""
 ARROW = 0.4
 """Length of an arrow (m) for 1 m/s."""
+LIGHT = 0.4
+"""Of the surroundings, beside viser's lamps; at full light, skin is white."""
 STILL = 1e-5
 """What moves less (m, or as much of a turn) is not sent."""
 
@@ -48,6 +50,7 @@ class LimbScene:
         mujoco.mj_kinematics(self._model, self._data)
         self._server = server
         server.scene.reset()
+        server.scene.configure_environment_map(environment_intensity=LIGHT)
         self._look(limb.camera)
         self._bodies = {body: handle for body in range(self._model.nbody) if (handle := self._body(body))}
         self._muscles = self._tendons()
@@ -185,8 +188,8 @@ def geom_mesh(model: mujoco.MjModel, geom: int) -> trimesh.Trimesh | None:
 
 def shape(model: mujoco.MjModel, geom: int) -> trimesh.Trimesh | None:
     """The surface of a geom about its own centre (m)."""
-    size, kind = model.geom_size[geom], model.geom_type[geom]
     types = mujoco.mjtGeom
+    size, kind = model.geom_size[geom], types(model.geom_type[geom])
     if kind == types.mjGEOM_CAPSULE:
         mesh = trimesh.creation.capsule(height=2 * size[1], radius=size[0], count=[24, 24])
         mesh.apply_translation(-mesh.bounds.mean(axis=0))

@@ -26,7 +26,7 @@ COLOURS = {"running": "green", "holding": "yellow", "stopped": "red", "armed": "
 PROBLEMS = {"": "green", "noisy": "yellow", "hum": "yellow", "flat": "red", "missing": "bright_black"}
 PERIOD = 0.1
 """Between two pictures (s)."""
-BAR = 12
+BAR = 8
 """Half the width of a bar of a command (characters)."""
 NAMES = {"newest_age": "sample to command", "compute": "compute", "slack": "slack (low end)"}
 HELP = "space stop   s start   h hold   q end"
@@ -55,8 +55,7 @@ def show_terminal(run: Run, remote: Remote, over: threading.Event, console: Cons
 def picture(run: Run, snapshot: Snapshot, quality: Sequence[ChannelQuality], heard: bool) -> RenderableType:
     """All of it."""
     title = " ".join([run.name, run.said.get("environment", "")]).strip()
-    figures = Table.grid(padding=(0, 4))
-    figures.add_row(latency_table(snapshot), command_table(snapshot, run))
+    figures = Columns([latency_table(snapshot), command_table(snapshot, run)], padding=(1, 4))
     footer = Text(HELP if heard else f"{HELP}   (no run hears these keys)", style="dim")
     parts = (state_line(snapshot), score_line(snapshot), Text(), figures, Text(), eeg_part(run, quality), footer)
     return Panel(Group(*parts), title=f"motorctl  {title}", title_align="left", border_style=COLOURS.get(snapshot.phase, "dim"))
@@ -112,12 +111,12 @@ def command_table(snapshot: Snapshot, run: Run) -> Table:
 def bar(value: float, low: float, high: float) -> Text:
     """A value within its range: from the middle of it where 0 is in it, else from the left."""
     if not np.isfinite(value):
-        return Text("–".center(2 * BAR + 8), "dim")
+        return Text("–".center(2 * BAR + 1), "dim")
     place = round(2 * BAR * (min(max(value, low), high) - low) / (high - low))
     zero = round(2 * BAR * (min(max(0.0, low), high) - low) / (high - low))
     first, last = sorted((place, zero))
     cells = " " * first + "█" * (last - first) + " " * (2 * BAR - last)
-    return Text.assemble((cells[:zero] + "│" + cells[zero:], "cyan"), f" {value:+.2f}")
+    return Text.assemble((cells[:zero] + "│" + cells[zero:], "cyan"), f" {value:+.2f}", no_wrap=True)
 
 
 def eeg_part(run: Run, quality: Sequence[ChannelQuality]) -> RenderableType:

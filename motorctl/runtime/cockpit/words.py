@@ -81,6 +81,8 @@ def quality_html(quality: Sequence[ChannelQuality], trouble: str, name: str, rat
         return f'<div style="margin:8px 12px;{DIM}">EEG: {escape(trouble)}</div>'
     bad = [channel for channel in quality if channel.problem]
     good = f"{len(quality) - len(bad)} of {len(quality)} channels good" if quality else "listening"
+    if len(bad) > TAGS and len({channel.problem for channel in bad}) == 1:
+        good, bad = f"{good}, {len(bad)} {bad[0].problem}", []
     tags = "".join(
         f'<span style="background:{QUALITY[c.problem]};color:#fff;border-radius:4px;padding:0 5px;margin:0 4px 3px 0;'
         f'display:inline-block">{escape(c.label)} {c.problem}</span>'

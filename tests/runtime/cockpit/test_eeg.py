@@ -38,7 +38,7 @@ def test_a_channel_is_bad_by_the_rule_of_training() -> None:
 
 def test_channels_of_a_stream_that_is_silent_are_missing() -> None:
     assert {channel.problem for channel in channel_quality(INFO, filled(noise()), 2.0)} == {"missing"}
-    assert {channel.problem for channel in channel_quality(INFO, History(30.0, RATE, 7), 0.0)} == {"missing"}
+    assert {channel.problem for channel in channel_quality(INFO, History(30.0, RATE, 7), np.inf)} == {"missing"}
 
 
 def test_traces_are_the_eeg_above_its_offset() -> None:
