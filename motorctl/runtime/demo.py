@@ -25,7 +25,8 @@ from motorctl.evaluation.figures import draw_hand_paths, write_video
 from motorctl.runs import check_json_path, open_run_folder, plain, write_json
 from motorctl.runtime.limb_stream import LoopStreams
 from motorctl.runtime.live import run_live
-from motorctl.runtime.loop import Reader, Step
+from motorctl.runtime.loop import Step
+from motorctl.runtime.reader import Reader
 from motorctl.runtime.report import number, percent, print_table, summary_rows
 from motorctl.runtime.shuffled import shuffled_success_rate
 from motorctl.runtime.summary import summarize
@@ -103,7 +104,8 @@ def demo(config: DemoConfig) -> None:
             raise StreamError(
                 "The simulated person does not see the arm.", "Let UDP 16571 and TCP 16572-16604 through."
             )
-        steps, ended = run_live(checkpoint, reader, env, [streams], config.seconds, config.seed, console)
+        steps: list[Step] = []
+        ended = run_live(checkpoint, reader, env, [streams, steps.append], config.seconds, config.seed, console)
     summary = summarize(steps)
     shuffled = shuffled_success_rate(steps, env, config.seed)
     results = asdict(summary) | {

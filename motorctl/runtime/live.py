@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from pylsl import local_clock  # type: ignore[import-untyped]
 from rich.console import Console
 
@@ -18,18 +17,20 @@ from motorctl.agents import Stepper
 from motorctl.envs import Env, make_env
 from motorctl.errors import ConfigurationError, StreamError, check_positive, check_seed
 from motorctl.runs import check_json_path, open_run_folder, write_json
+from motorctl.runtime.calm import calm
 from motorctl.runtime.cued_trials import CuedTrials
 from motorctl.runtime.limb_stream import LoopStreams
-from motorctl.runtime.loop import Guide, Reader, Sink, Step, Trials, free_reaching, run_loop
+from motorctl.runtime.loop import Guide, Sink, Step, Trials, free_reaching, run_loop
 from motorctl.runtime.operator import Operator, keyboard, operator_stream, remote
+from motorctl.runtime.pace import Pacing
+from motorctl.runtime.reader import Reader
 from motorctl.runtime.recording import recording_of
+from motorctl.runtime.rehearsal import rehearse
 from motorctl.runtime.report import number, print_cue, print_phase, print_table, print_trial, summary_rows
 from motorctl.runtime.safety import CAUTIOUS, Phase, SafetyConfig
-from motorctl.runtime.summary import summarize
+from motorctl.runtime.summary import Tally
 from motorctl.signals.gate import gated_in_words
 from motorctl.signals.lsl import IsolatedSource, LSLSource, MarkerInlet, find_stream, hush, open_markers
-from motorctl.signals.pipeline import Pipeline
-from motorctl.signals.stream import Chunk
 from motorctl.training.checkpoint import Checkpoint, load_checkpoint
 
 ENDLESS = {"time_limit": 3600.0, "dwell": 3600.0}
@@ -61,6 +62,9 @@ class LiveConfig:
     of the expert. A stream that is called as --limb-stream with ' operator' behind is obeyed from when it appears."""
     safety: SafetyConfig = field(default_factory=SafetyConfig)
     """When the limb is held and stopped."""
+    pacing: Pacing = "samples"
+    """Whether a command goes out as soon as its samples are there, or evenly, at the deadlines of this machine's
+    clock, which samples then wait for."""
     environment: str | None = None
     """Environment id; by default the one the controller was trained for."""
     limb_stream: str = "motorctl-limb"
@@ -115,24 +119,25 @@ def live(config: LiveConfig) -> None:
         config.limb_stream, env, config.safety, str(config.controller), delay, lambda: reader.gated_share
     )
     recorded = [found.source_id() or found.name(), *streams.names, *(m.name for m in (markers, *remotes) if m)]
-    operator = Operator()
+    operator, tally = Operator(), Tally()
     with (
         recording_of(recorded, config.record, console) as check_recording,
         remote(operator, remotes, operator_stream(config.limb_stream)),
     ):
-        steps, ended = run_live(
+        ended = run_live(
             checkpoint,
             reader,
             env,
-            [streams, check_recording],
+            [streams, tally, check_recording],
             config.seconds,
             config.seed,
             console,
             trials=cued or free_reaching,
             safety=config.safety,
             operator=operator,
+            pacing=config.pacing,
         )
-    summary = summarize(steps)
+    summary = tally.summary()
     rows = summary_rows(summary)
     happened = Counter(event.kind for event in source.events)
     results = asdict(summary) | {"pipeline_delay_ms": 1e3 * delay, "ended": ended, "seed": config.seed}
@@ -167,39 +172,39 @@ def run_live(
     safety: SafetyConfig = CAUTIOUS,
     operator: Operator | None = None,
     guide: Guide | None = None,
-) -> tuple[list[Step], str]:
+    pacing: Pacing = "samples",
+) -> str:
     """Run the loop on wall-clock time, with a line for every target and every phase of safety; the keyboard is the
     operator's.
 
     Returns:
-        its steps, and why it ended: ``time is up``, ``ended by the operator``, ``interrupted`` (Ctrl-C), or in a
-        sentence what is wrong with the stream.
+        why it ended: ``time is up``, ``ended by the operator``, ``interrupted`` (Ctrl-C), or in a sentence what is
+        wrong with the stream.
     """
-    steps: list[Step] = []
     operator = operator or Operator()
-    sinks = [*sinks, steps.append]
+    decoder = Stepper(checkpoint.controller)
     try:
-        decoder = Stepper(checkpoint.controller)
-        warm_up(checkpoint.pipeline, decoder, env)
-        with reader.source, keyboard(operator) if sys.stdin.isatty() else nullcontext():
+        rehearse(checkpoint.pipeline, decoder, env)
+        with calm(console) as collect, reader.source, keyboard(operator) if sys.stdin.isatty() else nullcontext():
             loop = run_loop(
                 reader,
                 decoder,
                 env,
                 seconds,
                 seed,
-                sinks,
+                [*sinks, collect],
                 trials=trials,
                 safety=safety,
                 operator=operator,
                 guide=guide,
+                pacing=pacing,
             )
             print_steps(loop, console)
-            return steps, "ended by the operator" if operator.ended else "time is up"
+            return "ended by the operator" if operator.ended else "time is up"
     except StreamError as error:
-        return steps, str(error)
+        return str(error)
     except KeyboardInterrupt:
-        return steps, "interrupted"
+        return "interrupted"
 
 
 def find_markers(name: str | None, stream: str) -> MarkerInlet | None:
@@ -214,15 +219,6 @@ def find_markers(name: str | None, stream: str) -> MarkerInlet | None:
         return open_markers(f"{stream} markers", timeout=1.0)
     except StreamError:
         return None
-
-
-def warm_up(pipeline: Pipeline, decoder: Stepper, env: Env) -> None:
-    """Run everything once before the stream is opened: first calls allocate, and would cost deadlines."""
-    second = np.zeros((round(pipeline.info.rate), len(pipeline.info.channels)), np.float32)
-    features, _ = pipeline.process(Chunk(second, np.arange(len(second)) / pipeline.info.rate))
-    command, _ = decoder.step(features.values[-1], decoder.initial_state())
-    env.reset(seed=0)
-    env.step(env.get_wrapper_attr("to_action")(command))
 
 
 def print_steps(loop: Iterable[Step], console: Console) -> None:

@@ -11,17 +11,12 @@ from numpy.typing import NDArray
 
 from motorctl.envs import Env, expert
 from motorctl.runtime.operator import Operator
+from motorctl.runtime.pace import Pace, Pacing
+from motorctl.runtime.reader import Reader
 from motorctl.runtime.safety import CAUTIOUS, Phase, SafetyConfig, advance, first_state
-from motorctl.signals.gate import Gated
-from motorctl.signals.pipeline import Features, Pipeline, PipelineState, join_features
-from motorctl.signals.stream import Chunk, Source, channel_indices
+from motorctl.runtime.workspace import limits_near
 
 Array = NDArray[np.float64]
-
-BACKLOG = 5.0
-"""Of more than this (s) that has piled up, only the end is looked at: a decision on what is long past helps nobody."""
-CATCH_UP = 2.0
-"""Length of that end (s), for the filters to settle in."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +39,7 @@ class Step:
         oldest_age: from the oldest of the samples that came with it, which no command before had used (s). What older
             ones still do through filters and memory, the pipeline's delay tells.
         compute: from when these samples, or the deadline, had come to the command (s).
-        slack: from the end of all work of this step to the next deadline (s); below 0 if that was missed.
+        slack: from when the limb had moved to the next deadline (s); below 0 if that was missed.
         missed: deadlines that went by without a command before this one.
     """
 
@@ -127,6 +122,8 @@ class Unguided:
 
 
 Sink = Callable[[Step], None]
+Actuator = Callable[[Array, float], None]
+"""Told a command ``(size,)`` in physical units, and when it was decided (s); must not wait."""
 
 Trials = Callable[[Step], dict[str, Any] | None]
 """Asked after every step; gives the options of ``env.reset`` for a new trial, or None to go on with this one."""
@@ -149,51 +146,56 @@ def run_loop(
     safety: SafetyConfig = CAUTIOUS,
     operator: Operator | None = None,
     guide: Guide | None = None,
+    actuator: Actuator = lambda command, time: None,
+    pacing: Pacing = "clock",
 ) -> Iterator[Step]:
     """Run ``controller`` on ``env`` for ``seconds``, one :class:`Step` at a time.
 
     Args:
         reader: of an opened source, with a pipeline at the environment's control rate.
         controller: takes its features one row at a time.
-        sinks: told of every step as soon as its command is out.
+        sinks: told of every step when the limb has moved.
         trials: says when a new trial begins; by default when one ends, with the limb left where it is.
         safety: when the limb is held and stopped, and how fast its command may change.
         operator: who may hold and stop it, and end the run.
         guide: has a say in the command before safety has its.
+        actuator: told every command first, before anything else is done with it.
+        pacing: whether commands wait for deadlines or go out with the samples that they rest on.
 
     Raises:
         StreamError: the stream is gone for good, or has come back different.
     """
     now, operator, guide = reader.now, operator or Operator(), guide or Unguided()
-    period = 1 / env.get_wrapper_attr("control_rate")
-    to_action = env.get_wrapper_attr("to_action")
+    to_action, intention = env.get_wrapper_attr("to_action"), intended_by_expert(env)
     low, high = command_range(env)
-    limits = safety.limits(low, high, period)
-    hidden = controller.initial_state()
+    period = 1 / env.get_wrapper_attr("control_rate")
+    limits_at = limits_near(safety, safety.limits(low, high, period), env)
     wanted: NDArray[np.floating] = np.zeros(len(low))
+    hidden = controller.initial_state()
     _, info = env.reset(seed=seed)
-    intention = intended_by_expert(env)
-    intended = intention(info)
+    intended, trial = intention(info), 1
     started = trial_start = now()
-    trial = 1
-    state = first_state(len(low), started)
-    deadline = started + period
-    while deadline <= started + seconds + period / 2 and not operator.ended:
+    state, pace = first_state(len(low), started), Pace(period, started, pacing)
+    while pace.deadline <= started + seconds + period / 2 and not operator.ended:
         # The network has to see every row, the oldest first; the limb only what it says of the newest.
-        for row in reader.read_until(deadline).values:
+        rows = reader.read_until(pace.deadline, pace.at_once_from).values
+        ready, before = now(), state.phase
+        for row in rows:
             wanted, hidden = controller.step(row, hidden)
-        woken, before = now(), state.phase
         guided = guide(wanted, intended, info)
-        state = advance(safety, limits, state, guided, reader.newest, woken, *operator.request())
+        request = operator.request()
+        state = advance(safety, limits_at(info), state, guided, reader.newest, ready, *request)
+        command = state.given.command
+        actuator(command, ready)
+        issued = now()
+        missed = pace.missed(issued)
+
         if not np.isfinite(wanted).all():
             hidden = controller.initial_state()
         if state.phase is Phase.STOPPED and before is not Phase.STOPPED:
             reader.forget()
             hidden = controller.initial_state()
-        command = state.given.command
         *_, info = env.step(to_action(command))
-        issued = now()
-        missed = max(0, int((issued - deadline) / period))
         step = Step(
             time=issued,
             wanted=wanted,
@@ -208,8 +210,8 @@ def run_loop(
             trial_time=issued - trial_start,
             newest_age=issued - reader.used[1],
             oldest_age=issued - reader.used[0],
-            compute=issued - woken,
-            slack=deadline + period - issued,
+            compute=issued - ready,
+            slack=pace.deadline + period - now(),
             missed=missed,
         )
         for sink in sinks:
@@ -219,7 +221,7 @@ def run_loop(
             trial, trial_start = trial + 1, now()
         intended = intention(info)
         yield step
-        deadline += (1 + missed) * period
+        pace.go_on(missed, ready if len(rows) else None, state.phase is Phase.RUNNING)
 
 
 def intended_by_expert(env: Env) -> Callable[[Mapping[str, Any]], Array]:
@@ -237,86 +239,3 @@ def command_range(env: Env) -> tuple[Array, Array]:
     at_zero, at_one = (np.asarray(command.to_action(np.full(command.size, c)), float) for c in (0.0, 1.0))
     half = 1 / (at_one - at_zero)  # an action is linear in its command
     return (-1 - at_zero) * half, (1 - at_zero) * half
-
-
-class Reader:
-    """Turns whatever has arrived into features; remembers the pipeline's state and how old the samples are.
-
-    ``newest`` is when the newest sample was measured (s), ``used`` the oldest and the newest of those that the last
-    features rest on and those before did not (s).
-
-    Args:
-        source: must have the pipeline's channels.
-        pipeline: fitted.
-        now: the clock that the source's time stamps are on (s).
-
-    Raises:
-        StreamError: the source does not give what the pipeline needs.
-    """
-
-    def __init__(self, source: Source, pipeline: Pipeline, now: Callable[[], float]) -> None:
-        self.newest, self.now, self.skipped = -float("inf"), now, 0
-        self.used = float("nan"), float("nan")
-        self.source, self._pipeline = source, pipeline
-        self._columns = channel_indices(source.info, pipeline.info)
-        self._state: PipelineState | None = None
-        self._past: PipelineState | None = None  # forgotten, but for what is counted
-        self._unused = float("nan")  # when the oldest sample was measured that no features rest on yet (s)
-
-    @property
-    def gated(self) -> Gated:
-        """What was missing or taken for an artefact so far (:meth:`Pipeline.gated`)."""
-        return self._pipeline.gated(self._state or self._past)
-
-    @property
-    def gated_share(self) -> float:
-        """Share of all samples so far that was (0 to 1)."""
-        state = self._state or self._past
-        return float(state.gated.sum() / max(1, state.samples * state.gated.shape[1])) if state else 0.0
-
-    def forget(self) -> None:
-        """What was heard: filters begin anew with the next sample. What was gated still counts."""
-        self._state, self._past = None, self._state or self._past
-        self._unused = float("nan")
-
-    def read_until(self, deadline: float) -> Features:
-        """All feature rows that become complete before ``deadline``; returns then.
-
-        Of a backlog longer than ``BACKLOG`` only the last ``CATCH_UP`` s are looked at; ``skipped`` counts the rest.
-        """
-        parts = []
-        oldest = self._unused
-        while (left := deadline - self.now()) > 0:
-            chunk = self._recent(self.source.read(left))
-            if len(chunk):
-                oldest = float(chunk.times[0]) if np.isnan(oldest) else oldest
-                parts.append(self._process(chunk))
-        features = join_features(parts, len(self._pipeline.names))
-        if len(features.times):
-            self.used = oldest, float(features.times[-1])
-        return features
-
-    def _recent(self, chunk: Chunk) -> Chunk:
-        """What is looked at of a chunk."""
-        if not len(chunk):
-            return chunk
-        self.newest = float(chunk.times[-1])
-        if self.newest - chunk.times[0] <= BACKLOG:
-            return chunk
-        recent = int(np.searchsorted(chunk.times, self.newest - CATCH_UP))
-        self.skipped += recent
-        self.forget()
-        return chunk[recent:]
-
-    def _process(self, chunk: Chunk) -> Features:
-        features, state = self._pipeline.process(chunk.select(self._columns), self._state)
-        if state and self._past:
-            past, self._past = self._past, None
-            state = state._replace(gated=state.gated + past.gated, samples=state.samples + past.samples)
-        self._state = state
-        if len(features.times):
-            rest = int(np.searchsorted(chunk.times, features.times[-1], "right"))
-            self._unused = float(chunk.times[rest]) if rest < len(chunk) else float("nan")
-        elif np.isnan(self._unused):
-            self._unused = float(chunk.times[0])
-        return features

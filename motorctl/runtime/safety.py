@@ -64,10 +64,19 @@ class SafetyConfig:
     """Most that a command may change in a second, in parts of its range."""
     acceleration: float = 1000.0
     """Most that this rate may change in a second, in parts of its range per second."""
+    workspace: tuple[float, ...] = ()
+    """Box that the hand is not commanded out of: lowest and highest x, then y (then z), m from the shoulder. For a
+    command that is a velocity; without one, the limb's own reach alone bounds it."""
 
     def __post_init__(self) -> None:
         for name in ("hold_after", "fade_after", "fade", "stop_after", "rate", "acceleration"):
             check_positive(name, getattr(self, name))
+        ends = self.workspace
+        if not all(np.isfinite(ends)) or not all(a < b for a, b in zip(ends[::2], ends[1::2], strict=False)):
+            raise ConfigurationError(
+                f"The workspace {' '.join(f'{end:g}' for end in ends)} is no box.",
+                "Give lowest and highest x, then y, m, such as -0.2 0.2 0.3 0.6.",
+            )
         if not 0 <= self.settle < float("inf"):
             raise ConfigurationError(f"settle is {self.settle:g}.", "Give 0 s or more.")
         if not self.hold_after <= self.fade_after <= self.stop_after:

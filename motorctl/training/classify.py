@@ -16,6 +16,7 @@ from rich.table import Table
 from motorctl.errors import ConfigurationError, check_seed
 from motorctl.runs import check_json_path, open_run_folder, plain, write_json
 from motorctl.training.calibration import calibration_error
+from motorctl.training.calibrated import calibration_in, class_cues
 from motorctl.training.checkpoint import Checkpoint, save_checkpoint
 from motorctl.training.classes import check_class_training, trial_probabilities
 from motorctl.training.classifier import (
@@ -42,9 +43,10 @@ class ClassifyRecordings(Classifier):
     preset: str = "recordings"
     """System to start from: recordings, eeg-table, gated-sequences or long-sequences; the options below are its."""
     recordings: tuple[Path, ...] = ()
-    """Recordings to train on, with cues: EDF, BDF, FIF, BrainVision, XDF, CSV and others."""
+    """Recordings to train on: of 'motorctl calibrate --classes', or with cues (EDF, BDF, FIF, BrainVision, XDF, CSV and
+    others)."""
     cues: tuple[str, ...] = ()
-    """Which annotation is which class, such as T1=fists T2=feet; the names are free."""
+    """Which annotation is which class, such as T1=fists T2=feet; the names are free. A calibration has its own."""
     test: tuple[Path, ...] = ()
     """Recordings to test on, never trained on; without any, the last trials of each recording are held back."""
     out: Path | None = None
@@ -83,7 +85,10 @@ def classify_recordings(config: ClassifyRecordings) -> None:
     console = Console()
     check_json_path(config.json)
     check_options(config)
-    cues = parse_classes(config.cues)
+    calibrated = None if config.cues else calibration_in([*config.recordings, *config.test])
+    if calibrated:
+        console.print(f"A {calibrated.mark}: its cues are the classes.")
+    cues = parse_classes(class_cues(config.recordings) if calibrated else config.cues)
     held_back = 0.0 if config.test else config.hold_back
     sequences, pipeline = read_sequences(config.recordings, config.test, cues, config, held_back)
     gap = pipeline.memory + (config.pipeline.power_window if config.front_end == "csp" else 0)
@@ -120,7 +125,16 @@ def classify_recordings(config: ClassifyRecordings) -> None:
         {"config": asdict(config), "data": data, "loss": losses, "classes": names, "window": config.window} | results
     )
     save_checkpoint(
-        Checkpoint(controller, prepared.pipeline, "class", "", cues, history, patterns=prepared.patterns), folder
+        Checkpoint(
+            controller,
+            prepared.pipeline,
+            "class",
+            calibrated.environment if calibrated else "",
+            cues,
+            history,
+            patterns=prepared.patterns,
+        ),
+        folder,
     )
     for path in filter(None, (folder / "summary.json", config.json)):
         write_json(path, results)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from motorctl.agents import RecurrentController, reach_velocity
+from motorctl.agents import RecurrentController
 from motorctl.errors import ConfigurationError, check_positive
 from motorctl.evaluation.closed_loop import ClosedLoop, Moment, one_row
 from motorctl.signals.pipeline import Features
@@ -24,14 +24,10 @@ from motorctl.training.imitation import ImitationConfig, train
 from motorctl.training.refit import intended_velocity
 from motorctl.training.sequence import Sequence
 from motorctl.training.simulation import PERTURBATION, PERTURBATION_TIME
+from motorctl.training.steering import IMAGINING, REACHING
 
 Array = NDArray[np.float64]
 Label = Literal["expert", "refit"]
-
-
-STEEP, SPEED = 8.0, 0.3
-"""Gain (1/s) and highest speed (m/s) of the expert of those who steer by imagery, which goes all the way from some 3 cm
-on: a command that went on growing with distance would ask for what their EEG does not show."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +177,7 @@ class Met:
 
     def expert(self, hand: Array, target: Array) -> Array:
         """What the expert commands at ``hand`` and ``target (batch, 2)`` (m), ``(batch, 2)`` (m/s)."""
-        return reach_velocity(hand, target, STEEP, SPEED) if self.loop.imagine else reach_velocity(hand, target)
+        return (IMAGINING if self.loop.imagine else REACHING).expert(hand, target)
 
     def label(self, wanted: Array) -> None:
         """What should be done of the features that there are now."""

@@ -170,7 +170,7 @@ def clone(config: SimulatedImitation, console: Console) -> Cloned:
         losses = train(controller, sequences[:-1], way.training, rate, progress)
     decoded = decode(controller, sequences[-1].features.values)
     offline_r = mean_pearson_r(decoded, intentions[-1])
-    checkpoint = Checkpoint(controller, pipeline, "velocity", config.env)
+    checkpoint = Checkpoint(controller, pipeline, "velocity", config.env, steer=way.name)
     return Cloned(checkpoint, sequences[:-1], offline_r, losses, eeg_per_second)
 
 

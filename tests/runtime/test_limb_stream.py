@@ -11,10 +11,11 @@ from motorctl.envs import make_env
 from motorctl.runtime.limb_stream import PHASES, STATUS, TIMING, LoopStreams, limb_parts, read_description
 from motorctl.runtime.loop import run_loop
 from motorctl.runtime.operator import Operator
+from motorctl.runtime.reader import Reader
 from motorctl.runtime.safety import SafetyConfig
 from motorctl.signals.lsl import find_stream
 
-from .test_loop import AT_ONCE, PIPELINE, Constant, Reader, Scripted
+from .test_loop import AT_ONCE, PIPELINE, Constant, Scripted
 
 PATIENCE = 30.0
 ARM = [

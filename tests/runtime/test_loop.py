@@ -17,8 +17,9 @@ from motorctl.person.brain import Brain
 from motorctl.person.person import Person
 from motorctl.person.source import SimulatedSource
 from motorctl.person.user import User
-from motorctl.runtime.loop import BACKLOG, CATCH_UP, Reader, Step, Trials, command_range, free_reaching, run_loop
+from motorctl.runtime.loop import Step, Trials, command_range, free_reaching, run_loop
 from motorctl.runtime.operator import Operator
+from motorctl.runtime.reader import BACKLOG, CATCH_UP, Reader
 from motorctl.runtime.safety import CAUTIOUS, Phase, SafetyConfig
 from motorctl.runtime.summary import summarize
 from motorctl.signals.pipeline import Pipeline, PipelineConfig
