@@ -18,6 +18,7 @@ from motorctl.envs import Env, make_env
 from motorctl.errors import ConfigurationError, StreamError, check_positive, check_seed
 from motorctl.runs import check_json_path, open_run_folder, write_json
 from motorctl.runtime.calm import calm
+from motorctl.runtime.cockpit.child import cockpit_of, console_beside
 from motorctl.runtime.cued_trials import CuedTrials
 from motorctl.runtime.limb_stream import LoopStreams
 from motorctl.runtime.loop import Guide, Sink, Step, Trials, free_reaching, run_loop
@@ -71,6 +72,11 @@ class LiveConfig:
     """Name of the LSL stream that hand, target and command go out on; timing, status and events go out beside it."""
     record: Path | None = None
     """XDF file for everything: the EEG and its markers, the limb, the timing, the events; see 'motorctl record'."""
+    cockpit: bool = False
+    """Show the run in the browser and steer it there, from a process of its own: 'motorctl cockpit'. If that is killed,
+    the limb is stopped."""
+    tui: bool = False
+    """Show the run in the terminal; what else there is to say goes to log.txt in the run folder."""
     out: Path | None = None
     """Run folder to write; by default a new one under runs/."""
     json: Path | None = None
@@ -118,11 +124,14 @@ def live(config: LiveConfig) -> None:
     streams = LoopStreams(
         config.limb_stream, env, config.safety, str(config.controller), delay, lambda: reader.gated_share
     )
-    recorded = [found.source_id() or found.name(), *streams.names, *(m.name for m in (markers, *remotes) if m)]
+    known_by = found.source_id() or found.name()
+    recorded = [known_by, *streams.names, *(m.name for m in (markers, *remotes) if m)]
     operator, tally = Operator(), Tally()
     with (
-        recording_of(recorded, config.record, console) as check_recording,
+        console_beside(config.tui, console, folder / "log.txt") as talk,
+        recording_of(recorded, config.record, talk) as check_recording,
         remote(operator, remotes, operator_stream(config.limb_stream)),
+        cockpit_of(config.limb_stream, known_by, config.unit, operator, config.cockpit, config.tui),
     ):
         ended = run_live(
             checkpoint,
@@ -131,7 +140,7 @@ def live(config: LiveConfig) -> None:
             [streams, tally, check_recording],
             config.seconds,
             config.seed,
-            console,
+            talk,
             trials=cued or free_reaching,
             safety=config.safety,
             operator=operator,

@@ -24,7 +24,7 @@ READY = "Cockpit at"
 
 @dataclass(frozen=True)
 class CockpitConfig:
-    """Show a run of 'motorctl live' and steer it, until Ctrl-C. It reads LSL streams and writes markers, and no more."""
+    """Show a run of 'motorctl live' and steer it, until Ctrl-C. It reads LSL streams and writes markers, no more."""
 
     limb_stream: str = "motorctl-limb"
     """Name of the run's limb stream; its other streams are named after it."""

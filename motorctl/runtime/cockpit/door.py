@@ -1,9 +1,10 @@
 """Who may open the page: this machine's own browsers, or, with a token, those of others.
 
 A page that moves a limb must not be steered by another page of the same browser, which may send what it likes to
-127.0.0.1, so every request is looked at, of pages and of web sockets alike: the host it was sent to must be this machine's own
-name for itself (or the token must be right), and a web socket must be opened by the page that this server gave.
-The token comes in the page's URL once and then in a cookie, since the page opens its web socket without it.
+127.0.0.1. So every request is looked at, of pages and of web sockets alike: the host that it was sent to must be one
+that only this machine calls itself (or the token must be right), and a web socket must be opened by the page that
+this server gave. The token comes in the page's URL once and then in a cookie, since the page opens its web socket
+without it.
 """
 
 from __future__ import annotations

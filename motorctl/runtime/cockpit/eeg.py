@@ -81,24 +81,24 @@ def channel_quality(info: StreamInfo, history: History, age: float) -> tuple[Cha
     times, values = history.last(JUDGED)
     due = round(min(max(age - LATE, 0.0), JUDGED) * info.rate)
     absent = np.full((min(due, len(values)), values.shape[1]), np.nan, np.float32)
-    values = np.concatenate([values, absent])[len(absent) :]
-    there = np.isfinite(values)
-    chunk = Chunk(np.where(there, values, 0).astype(np.float32), np.arange(len(values)) / info.rate, there)
+    newest = np.concatenate([values, absent])[len(absent) :]
+    there = np.isfinite(newest)
+    chunk = Chunk(np.where(there, newest, 0).astype(np.float32), np.arange(len(newest)) / info.rate, there)
     return judge(info, chunk, info.rate).channels
 
 
 def traces(info: StreamInfo, history: History) -> Traces:
     """Curves of the EEG channels."""
     times, values = history.last(TRACE + SETTLE)
-    values, there = values[:, eeg_columns(info)].astype(float), np.isfinite(values[:, eeg_columns(info)])
-    if len(values) < 2:
-        return Traces(np.empty(0), np.empty((0, values.shape[1])), SCALES[0])
+    eeg = values[:, eeg_columns(info)].astype(float)
+    if len(eeg) < 2:
+        return Traces(np.empty(0), np.empty((0, eeg.shape[1])), SCALES[0])
     high_pass = butter(2, HIGH_PASS, "highpass", fs=info.rate, output="sos")
-    held = hold(values)
-    quick = np.where(there, sosfilt(high_pass, held - held[0], axis=0), np.nan)
+    held = hold(eeg)
+    quick = np.where(np.isfinite(eeg), sosfilt(high_pass, held - held[0], axis=0), np.nan)
     shown = times >= times[-1] - TRACE
-    times, quick = thinned(times[shown] - times[-1], quick[shown], POINTS)
-    return Traces(times, quick, fitting_scale(quick))
+    thin_times, thin = thinned(times[shown] - times[-1], quick[shown], POINTS)
+    return Traces(thin_times, thin, fitting_scale(thin))
 
 
 def hold(values: Array) -> Array:
@@ -109,8 +109,8 @@ def hold(values: Array) -> Array:
 
 
 def thinned(times: Array, values: Array, points: int) -> tuple[Array, Array]:
-    """At most ``points`` means of as many rows each, of ``times (time,)`` and ``values (time, channel)``; of the values,
-    those that are not NaN."""
+    """At most ``points`` means of as many rows each, of ``times (time,)`` and ``values (time, channel)``; NaN are left
+    out of them."""
     width = -(-len(times) // points)
     whole = len(times) // width * width  # the oldest few are left out
     times, values = times[len(times) - whole :], values[len(values) - whole :]

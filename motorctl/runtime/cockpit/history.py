@@ -33,7 +33,7 @@ class History:
         self._lock = threading.Lock()
 
     def append(self, times: Times, values: Values) -> None:
-        """Add ``values (time, channel)`` that were measured at ``times (time,)`` (s), in order; NaN where nothing was."""
+        """Add ``values (time, channel)``, NaN where nothing was measured, of ``times (time,)`` (s), in order."""
         times, values = times[-self._size :], values[-self._size :]
         with self._lock:
             if self._end + len(times) > len(self._times):

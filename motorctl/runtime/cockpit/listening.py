@@ -1,4 +1,4 @@
-"""Listens to streams, each in a thread of its own, whatever becomes of them: it waits, connects, loses and finds again."""
+"""Listens to streams, each in a thread of its own, whatever becomes of them: waits, connects, loses, finds again."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 import pylsl  # type: ignore[import-untyped]
 
 from motorctl.errors import StreamError
-from motorctl.runtime.limb_stream import read_description
 from motorctl.runtime.cockpit.history import History
+from motorctl.runtime.limb_stream import read_description
 from motorctl.signals.lsl import LSLSource, MarkerInlet, describe
 from motorctl.signals.lsl.connection import answer, patiently
 from motorctl.signals.stream import StreamInfo

@@ -70,8 +70,10 @@ class Page:
         self._channels: StreamInfo | None = None
         self._quality: tuple[ChannelQuality, ...] = ()
         self._bands = BandMeter()
-        self._touched = -float("inf")
+        self._touched = self._connected = -float("inf")
+        self._nudges = 0
         self._lay_out(dark)
+        server.on_client_connect(self._greet)
         self._due = {
             self._show_pose: Every(1 / 25),
             self._show_state: Every(1 / 10),
@@ -86,6 +88,7 @@ class Page:
             for draw, every in self._due.items():
                 if every.is_due():
                     draw()
+            self._nudge()
 
     # ---- layout
 
@@ -117,7 +120,7 @@ class Page:
         self._button("Stop", "stop", "red", viser.Icon.HAND_STOP, "The limb stops at once.")
         self._button("Start", "start", "green", viser.Icon.PLAYER_PLAY, "The controller moves the limb.")
         self._button("Hold", "hold", "yellow", viser.Icon.PLAYER_PAUSE, "The limb rests until somebody starts it.")
-        self._assist = gui.add_slider(
+        self._assist: Any = gui.add_slider(
             "assist", 0.0, 1.0, 0.05, 0.0, hint="Share of the expert in the command: 0 is the decoder alone."
         )
 
@@ -150,6 +153,18 @@ class Page:
     def _ask(self, text: str, event: Any) -> None:
         if not self._remote.ask(text) and event.client is not None:
             event.client.add_notification("Not heard", UNHEARD, color="red", auto_close_seconds=6)
+
+    async def _greet(self, client: viser.ClientHandle) -> None:
+        self._connected, self._nudges = time.monotonic(), 0
+
+    def _nudge(self) -> None:
+        """A plot that was laid out before the browser had found its width has no time axis until its size changes
+        (uPlot 1.6), so it changes a little, some time after somebody has come."""
+        if self._nudges < len(NUDGES) and time.monotonic() - self._connected > NUDGES[self._nudges]:
+            self._nudges += 1
+            for plot in (self._eeg, self._commands):
+                if plot:
+                    plot.lay_out_again(self._nudges % 2)
 
     # ---- drawing
 
@@ -228,6 +243,8 @@ class Page:
     _scale = 0.0
 
 
+NUDGES = (1.0, 2.0, 5.0, 15.0)
+"""When plots are laid out anew (s after a browser has come); slow ones need longer."""
 RECORDING = "Stop recording"
 """Label of the button while a recording is made."""
 BEGUN = "recording to"

@@ -34,7 +34,7 @@ class EegPlot:
     """
 
     def __init__(self, gui: viser.GuiApi, labels: Sequence[str], height: int, order: float) -> None:
-        self._labels, self._bad = labels, [False] * len(labels)
+        self._labels, self._height, self._bad = labels, height, [False] * len(labels)
         count = len(labels)
         self._times = np.linspace(-TRACE, 0, 2)
         empty = np.full(2, np.nan)
@@ -43,7 +43,7 @@ class EegPlot:
             self._series(),
             height=height,
             scales={"x": {"time": False}, "y": {"range": (-0.5, count + 0.5)}},
-            axes=(seconds_axis(), channel_axis(labels, height)),
+            axes=axes(seconds_axis(), channel_axis(labels, height)),
             padding=(6, 12, 0, 0),
             order=order,
             **PLAIN,
@@ -62,13 +62,16 @@ class EegPlot:
             self._times = np.linspace(-TRACE, 0, len(traces.times))
         self._plot.data = (self._times, *np.ascontiguousarray(values.T, float))
 
+    def lay_out_again(self, extra: int) -> None:
+        """Give it ``extra`` pixels more of height than usual, so that the browser lays it out anew."""
+        self._plot.height = self._height + extra
+
     def remove(self) -> None:
         """Take it away."""
         self._plot.remove()
 
     def _series(self) -> tuple[Any, ...]:
-        lines = ({"stroke": BAD if bad else GOOD, "width": 1, "points": {"show": False}} for bad in self._bad)
-        return ({}, *lines)
+        return ({}, *(line(BAD if bad else GOOD, 1.0) for bad in self._bad))
 
 
 class CommandPlots:
@@ -84,14 +87,14 @@ class CommandPlots:
         self, gui: viser.GuiApi, components: Sequence[tuple[str, str]], low: Sequence[float], high: Sequence[float]
     ) -> None:
         self._times = np.linspace(-SHOWN, 0, GRID)
-        height = max(80, min(120, 330 // max(len(components), 1)))
+        self._height = max(80, min(120, 330 // max(len(components), 1)))
         self._plots = [
             gui.add_uplot(
                 (self._times, *[np.full(GRID, np.nan)] * len(KINDS)),
-                ({}, *({"stroke": colour, "width": 1.5, "points": {"show": False}} for colour in KINDS.values())),
-                height=height,
+                ({}, *(line(colour, 1.5) for colour in KINDS.values())),
+                height=self._height,
                 scales={"x": {"time": False}, "y": {"range": (bottom, top)}},
-                axes=(seconds_axis(), value_axis(f"{name}, {unit}" if unit else name)),
+                axes=axes(seconds_axis(), value_axis(f"{name}, {unit}" if unit else name)),
                 padding=(6, 12, 0, 0),
                 **PLAIN,
             )
@@ -106,18 +109,34 @@ class CommandPlots:
             curves = (on_grid(self._times, snapshot.times, snapshot.commands[kind][:, number]) for kind in KINDS)
             plot.data = (self._times, *curves)
 
+    def lay_out_again(self, extra: int) -> None:
+        """As :meth:`EegPlot.lay_out_again`."""
+        for plot in self._plots:
+            plot.height = self._height + extra
+
     def remove(self) -> None:
         """Take them away."""
         for plot in self._plots:
             plot.remove()
 
 
-def on_grid(grid: Array, times: Array, values: Array) -> Array:
+def on_grid(grid: NDArray[np.float64], times: Array, values: Array) -> NDArray[np.float64]:
     """Values ``(time,)`` at ``grid``; NaN where nothing was measured."""
     known = np.isfinite(values)
     if np.count_nonzero(known) < 2:
         return np.full(len(grid), np.nan)
-    return np.interp(grid, times[known], values[known], left=np.nan)
+    curve: NDArray[np.float64] = np.interp(grid, times[known].astype(float), values[known].astype(float), left=np.nan)
+    return curve
+
+
+def line(colour: str, width: float) -> Any:
+    """A curve, as uPlot takes it."""
+    return {"stroke": colour, "width": width, "points": {"show": False}}
+
+
+def axes(*described: dict[str, Any]) -> tuple[Any, ...]:
+    """Axes, as viser takes them."""
+    return described
 
 
 def seconds_axis() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from motorctl.signals.lsl import marker_outlet
 
 
 class Remote:
-    """Asks a run for something: ``start``, ``hold``, ``stop``, ``end``, ``assist 0.5``, ``record start``, ``record stop``.
+    """Asks a run for ``start``, ``hold``, ``stop``, ``end``, ``assist 0.5``, ``record start`` or ``record stop``.
 
     Args:
         name: of the run's limb stream.

@@ -12,7 +12,7 @@ import pylsl  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from motorctl.evaluation.metrics import pearson_r
-from motorctl.runtime.cockpit.listening import Listener, Listening, MarkerListener, SignalListener
+from motorctl.runtime.cockpit.listening import Listening, MarkerListener, SignalListener
 from motorctl.runtime.safety import Phase
 from motorctl.signals.lsl import find_stream
 
@@ -149,8 +149,10 @@ class Run(Listening):
             now,
             phase,
             cause,
-            *(state.get(name, 0.0) for name in ("assist",)),
-            *(int(state.get(name, 0)) for name in ("trial", "targets", "reached")),
+            state.get("assist", 0.0),
+            int(state.get("trial", 0)),
+            int(state.get("targets", 0)),
+            int(state.get("reached", 0)),
             state.get("gated", 0.0),
             latency,
             missed,

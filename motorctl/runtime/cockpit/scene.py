@@ -25,6 +25,11 @@ ARROW = 0.4
 """Length of an arrow (m) for 1 m/s."""
 LIGHT = 0.4
 """Of the surroundings, beside viser's lamps; at full light, skin is white."""
+ARROW_SHAPE: dict[str, Any] = {"shaft_radius": 0.004, "head_radius": 0.011, "head_length": 0.022}
+"""In m."""
+GRID: dict[str, Any] = {"cell_size": 0.1, "section_size": 0.5, "cell_thickness": 0.6, "section_thickness": 1.0}
+GRID |= {"cell_color": (150, 160, 172), "section_color": (120, 132, 148), "fade_distance": 4.0, "shadow_opacity": 0.2}
+"""The floor: a line every 10 cm."""
 STILL = 1e-5
 """What moves less (m, or as much of a turn) is not sent."""
 
@@ -55,10 +60,9 @@ class LimbScene:
         self._bodies = {body: handle for body in range(self._model.nbody) if (handle := self._body(body))}
         self._muscles = self._tendons()
         self._arrows = {
-            name: server.scene.add_arrows(f"/{name}", np.zeros((1, 2, 3)), colour, shaft_radius=0.004, head_radius=0.011,
-                                          head_length=0.022, visible=False)
+            name: server.scene.add_arrows(f"/{name}", np.zeros((1, 2, 3)), colour, visible=False, **ARROW_SHAPE)
             for name, colour in (("wanted", WANTED), ("intended", INTENDED))
-        }  # fmt: skip
+        }
 
     def show(self, pose: Mapping[str, float]) -> None:
         """Move everything to where it is.
@@ -94,10 +98,7 @@ class LimbScene:
         first.fov = float(np.deg2rad(camera.fovy[0]))
         floor = [g for g in range(self._model.ngeom) if self._model.geom_type[g] == mujoco.mjtGeom.mjGEOM_PLANE]
         for geom in floor[:1]:
-            self._server.scene.add_grid(
-                "/floor", 4, 4, cell_size=0.1, section_size=0.5, cell_color=(150, 160, 172), section_color=(120, 132, 148),
-                cell_thickness=0.6, section_thickness=1.0, fade_distance=4.0, shadow_opacity=0.2, position=self._model.geom_pos[geom],
-            )  # fmt: skip
+            self._server.scene.add_grid("/floor", 4, 4, position=self._model.geom_pos[geom], **GRID)
 
     def _body(self, body: int) -> viser.GlbHandle | None:
         """A body's geoms, as one thing that moves."""
@@ -140,8 +141,9 @@ class LimbScene:
 
     def _show_muscles(self) -> None:
         if self._muscles:
-            points = self._muscle_paths()
-            if np.abs(points - self._muscles.points).max() > STILL:
+            points, before = self._muscle_paths(), self._muscles.points
+            # A path that comes to lie on a bone, or leaves it, has other pieces.
+            if points.shape != before.shape or np.abs(points - before).max() > STILL:
                 self._muscles.points = points
 
     def _show_arrows(self, pose: Mapping[str, float]) -> None:

@@ -42,7 +42,7 @@ def show_terminal(run: Run, remote: Remote, over: threading.Event, console: Cons
         console: that is drawn on.
         keys: whether keys are listened to here.
     """
-    judged, quality = -float("inf"), ()
+    judged, quality = -float("inf"), tuple[ChannelQuality, ...]()
     with keyboard(remote) if keys and sys.stdin.isatty() else nullcontext():
         with Live(console=console, screen=True, auto_refresh=False) as live:
             while not over.wait(PERIOD):
@@ -54,11 +54,12 @@ def show_terminal(run: Run, remote: Remote, over: threading.Event, console: Cons
 
 def picture(run: Run, snapshot: Snapshot, quality: Sequence[ChannelQuality], heard: bool) -> RenderableType:
     """All of it."""
-    title = " ".join([run.name, run.said.get("environment", "")]).strip()
+    title = " ".join(["motorctl ", run.name, run.said.get("environment", "")]).strip()
+    colour = COLOURS.get(snapshot.phase, "dim")
     figures = Columns([latency_table(snapshot), command_table(snapshot, run)], padding=(1, 4))
     footer = Text(HELP if heard else f"{HELP}   (no run hears these keys)", style="dim")
     parts = (state_line(snapshot), score_line(snapshot), Text(), figures, Text(), eeg_part(run, quality), footer)
-    return Panel(Group(*parts), title=f"motorctl  {title}", title_align="left", border_style=COLOURS.get(snapshot.phase, "dim"))
+    return Panel(Group(*parts), title=title, title_align="left", border_style=colour)
 
 
 def state_line(snapshot: Snapshot) -> Text:
@@ -124,6 +125,7 @@ def eeg_part(run: Run, quality: Sequence[ChannelQuality]) -> RenderableType:
     if run.eeg.trouble or not quality:
         return Text(f"EEG: {run.eeg.trouble or 'listening'}", "dim")
     bad = [channel for channel in quality if channel.problem]
-    good = Text(f"EEG {run.eeg.info.name if run.eeg.info else ''}: {len(quality) - len(bad)} of {len(quality)} channels good")
+    name = run.eeg.info.name if run.eeg.info else ""
+    good = Text(f"EEG {name}: {len(quality) - len(bad)} of {len(quality)} channels good")
     named = [Text(f"{c.label} {c.problem}".strip(), PROBLEMS[c.problem]) for c in quality]
     return Group(good, Columns(named, padding=(0, 2)))

@@ -64,8 +64,9 @@ def latency_html(snapshot: Snapshot) -> str:
     missed, of = snapshot.missed
     return (
         '<div style="margin:0 12px 6px"><table style="width:100%;font-size:12px;border-spacing:0;'
-        f'font-variant-numeric:tabular-nums"><tr><th style="text-align:left;font-weight:600">latency, ms</th>{head}</tr>{rows}'
-        f'</table><div style="{DIM};font-size:11px">over the last minute; {missed} of {of} deadlines missed</div></div>'
+        'font-variant-numeric:tabular-nums"><tr><th style="text-align:left;font-weight:600">latency, ms</th>'
+        f'{head}</tr>{rows}</table><div style="{DIM};font-size:11px">'
+        f"over the last minute; {missed} of {of} deadlines missed</div></div>"
     )
 
 
@@ -90,8 +91,9 @@ def quality_html(quality: Sequence[ChannelQuality], trouble: str, name: str, rat
     )
     more = f'<span style="{DIM}">and {len(bad) - TAGS} more</span>' if len(bad) > TAGS else ""
     return (
-        f'<div style="margin:8px 12px 0;font-size:13px"><b>{escape(name)}</b> <span style="{DIM}">{rate:g} Hz, above 1 Hz, '
-        f'{scale:g} µV from line to line</span><div data-test="quality" style="margin-top:3px;min-height:24px">'
+        f'<div style="margin:8px 12px 0;font-size:13px"><b>{escape(name)}</b> <span style="{DIM}">{rate:g} Hz, '
+        f"above 1 Hz, {scale:g} µV from line to line</span>"
+        '<div data-test="quality" style="margin-top:3px;min-height:24px">'
         f'<span style="margin-right:6px">{good}</span>{tags}{more}</div></div>'
     )
 
@@ -101,7 +103,7 @@ TAGS = 8
 
 
 def heads_html(quality: Sequence[ChannelQuality], bands: Mapping[str, BandPower]) -> str:
-    """Heads seen from above: the quality of the channels, and the power of each band against its own last half minute."""
+    """Heads seen from above: the quality of the channels, the power of each band against its own last half minute."""
     labels = [channel.label for channel in quality]
     spots = head_spots(labels)
     heads = [head_svg(spots, [QUALITY[c.problem] for c in quality], labels, "quality", "")]
@@ -123,7 +125,7 @@ BAND_NAMES = {"theta": "θ 4–8 Hz", "mu": "μ 8–13 Hz", "beta": "β 13–30 
 
 
 def head_spots(labels: Sequence[str]) -> list[tuple[float, float]]:
-    """Where electrodes are, seen from above, within a circle of radius 1; channels that are none stand below it in a row."""
+    """Where electrodes are, seen from above, in a circle of radius 1; channels that are none stand in a row below."""
     known = electrode_positions()
     spots, others = [], [label for label in labels if label not in known]
     for label in labels:
@@ -146,7 +148,8 @@ def head_svg(
         for (x, y), colour, title in zip(spots, colours, titles, strict=True)
     )
     return (
-        '<div style="text-align:center;font-size:11px;width:24%"><svg viewBox="-1.15 -1.25 2.3 2.55" style="width:100%">'
+        '<div style="text-align:center;font-size:11px;width:24%">'
+        '<svg viewBox="-1.15 -1.25 2.3 2.55" style="width:100%">'
         '<g fill="none" stroke="#9aa2ad" stroke-width=".03"><circle r="1.02"/><path d="M-.14-1.01L0-1.2L.14-1.01"/></g>'
         f'{dots}</svg><div>{name}</div><div style="{DIM}">{below or "&nbsp;"}</div></div>'
     )
@@ -170,7 +173,8 @@ def cue_html(cue: Cue, now: float) -> str:
     return (
         '<div style="text-align:center;padding:6px 18px 12px">'
         f'<div style="font-size:64px;line-height:1;color:#1c7ed6">{sign}</div>'
-        f'<div data-test="cue" style="font-size:40px;font-weight:700">{escape(cue.text)}</div>{bar if cue.lasts else ""}</div>'
+        f'<div data-test="cue" style="font-size:40px;font-weight:700">{escape(cue.text)}</div>'
+        f"{bar if cue.lasts else ''}</div>"
     )
 
 

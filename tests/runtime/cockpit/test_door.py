@@ -6,9 +6,6 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-
-pytest.importorskip("viser", reason="viser is not installed: pip install 'motorctl[cockpit]'")
-
 from websockets.datastructures import Headers
 from websockets.http11 import Request
 from websockets.sync.client import connect
