@@ -21,7 +21,7 @@ class Summary:
 
     Args:
         seconds: from the first command to the last.
-        targets: trials that ended, one target each.
+        targets: trials that ended and in which nobody helped, one target each.
         reached: trials that ended as they should, on the target.
         success_rate: the share of them.
         median_time_to_target_s: of the reached ones, dwell included.
@@ -60,6 +60,7 @@ class Tally:
         self._begin = self._end = 0.0
         self.steps = self.targets = 0
         self._missed = self._neutral = 0
+        self._helped = False  # in the trial that goes on
 
     def __call__(self, step: Step) -> None:
         """Count a step."""
@@ -76,10 +77,12 @@ class Tally:
             self._neutral += 1
         self._compute.add(step.compute)
         self._slack.add(step.slack)
-        if step.outcome:
+        self._helped = self._helped or step.assist > 0
+        if step.outcome and not self._helped:
             self.targets += 1
             if step.success:
                 self._to_target.add(step.trial_time)
+        self._helped = self._helped and not step.outcome
 
     def summary(self) -> Summary:
         """Of all steps so far."""

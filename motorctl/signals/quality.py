@@ -19,9 +19,6 @@ MAINS = (50.0, 60.0)
 """Frequencies of the mains (Hz)."""
 EEG_BAND = 1.0, 40.0
 """Where EEG is, of which hum must not be louder (Hz)."""
-RATE_TOLERANCE = 0.02
-"""Share by which samples may come faster or slower than the stream says."""
-
 _AROUND = 1.0  # Hz to either side of the mains that count as hum
 _SEGMENT = 2.0  # s of a spectrum: half a Hz apart
 
@@ -61,7 +58,7 @@ class Quality(NamedTuple):
     Args:
         channels: of the EEG, in order.
         rate: that it says of itself (Hz).
-        measured_rate: samples that came in a second of this machine's clock (Hz).
+        measured_rate: samples in a second, by their stamps (Hz). What is far off is an error of the source's.
     """
 
     channels: tuple[ChannelQuality, ...]
@@ -86,12 +83,6 @@ class Quality(NamedTuple):
             if found:
                 most = ALL_CURE if problem in ("noisy", "hum") and 2 * len(found) > len(self.channels) else cure
                 said.append(f"{in_words(problem, found)}: {', '.join(c.label for c in found)}. {most}")
-        off = self.measured_rate / self.rate - 1
-        if abs(off) > RATE_TOLERANCE:
-            said.append(
-                f"samples come at {self.measured_rate:.1f} Hz, not at the {self.rate:g} Hz that the stream says. "
-                "Restart the device; if it stays so, correct the rate in its LSL app."
-            )
         return said
 
 
@@ -102,30 +93,26 @@ def in_words(problem: str, channels: Sequence[ChannelQuality]) -> str:
     if problem == "hum":
         return f"hum of {channels[0].mains:g} Hz (up to {max(c.hum for c in channels):.0f} µV)"
     edge, name = (min, "least") if problem == "flat" else (max, "most")
-    return f"{problem} ({name} {edge(c.amplitude for c in channels):.3g} µV)"
+    return f"{problem} ({name} {edge(c.amplitude for c in channels):.1f} µV)"
 
 
-def listen(source: Source, seconds: float) -> tuple[Chunk, float]:
-    """What an opened source gives in that time, and how many samples came in a second of this machine's clock (Hz).
+def listen(source: Source, seconds: float) -> Chunk:
+    """What an opened source gives in that time.
 
     Raises:
-        StreamError: the stream is gone for good, or runs at another rate than it says.
+        StreamError: the stream is gone for good, or runs at quite another rate than it says.
     """
-    first = source.read(1.0)  # what waited in buffers would be counted as too much
-    begin = time.monotonic()
-    parts = [first[:0]]
-    while (left := begin + seconds - time.monotonic()) > 0:
+    parts, end = [source.read(0.0)], time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
         parts.append(source.read(left))
-    lasted = time.monotonic() - begin
-    heard = Chunk(
+    return Chunk(
         np.concatenate([part.samples for part in parts]),
         np.concatenate([part.times for part in parts]),
         np.concatenate([part.mask for part in parts]),
     )
-    return heard, float(heard.mask.any(axis=1).sum() / lasted)
 
 
-def judge(info: StreamInfo, heard: Chunk, measured_rate: float) -> Quality:
+def judge(info: StreamInfo, heard: Chunk) -> Quality:
     """The EEG channels of what was heard of a stream.
 
     A channel is missing, flat or noisy by the criteria that training has (:mod:`motorctl.signals.bad_channels`), noisy
@@ -139,9 +126,20 @@ def judge(info: StreamInfo, heard: Chunk, measured_rate: float) -> Quality:
         return Quality(tuple(ChannelQuality(label, *nothing, 1.0, "missing") for label in labels), info.rate, 0.0)
     amplitude, hum, mains = spectra(eeg, info.rate)
     missing = 1 - eeg.mask.mean(axis=0)
-    rows = zip(labels, amplitude, hum, mains, missing, find_bad_channels([eeg], info.rate), strict=True)
-    channels = tuple(ChannelQuality(row[0], *map(float, row[1:5]), problem_of(*row[1:3], row[5])) for row in rows)
-    return Quality(channels, info.rate, measured_rate)
+    bad = find_bad_channels([eeg], info.rate)
+    channels = tuple(
+        ChannelQuality(
+            label,
+            float(amplitude[i]),
+            float(hum[i]),
+            float(mains[i]),
+            float(missing[i]),
+            problem_of(amplitude[i], hum[i], bad[i]),
+        )
+        for i, label in enumerate(labels)
+    )
+    lasted = float(heard.times[-1] - heard.times[0])
+    return Quality(channels, info.rate, (len(heard) - 1) / lasted if lasted > 0 else 0.0)
 
 
 def problem_of(amplitude: float, hum: float, bad: str) -> str:
@@ -164,14 +162,14 @@ def spectra(eeg: Chunk, rate: float) -> tuple[NDArray[np.float64], ...]:
         power: NDArray[np.float64] = density[(frequencies >= low) & (frequencies <= high)].sum(axis=0) * step
         return power
 
-    hums = [
-        # of what is there, the share that is not there at frequencies around is the mains'
-        within(f - _AROUND, f + _AROUND) - (within(f - 3 * _AROUND, f - _AROUND) + within(f + _AROUND, f + 3 * _AROUND)) / 2
-        if f + 3 * _AROUND < rate / 2
-        else np.full(filled.shape[1], np.nan)
-        for f in MAINS
-    ]
-    power = np.maximum(np.stack(hums), 0.0)  # (mains, channel); NaN stays NaN
+    def hum_at(mains: float) -> NDArray[np.float64]:
+        """What is there that is not there at the frequencies around."""
+        if mains + 3 * _AROUND >= rate / 2:
+            return np.full(filled.shape[1], np.nan)
+        below, above = within(mains - 3 * _AROUND, mains - _AROUND), within(mains + _AROUND, mains + 3 * _AROUND)
+        return within(mains - _AROUND, mains + _AROUND) - (below + above) / 2
+
+    power = np.maximum(np.stack([hum_at(mains) for mains in MAINS]), 0.0)  # (mains, channel); NaN stays NaN
     louder = np.where(np.isnan(power), -1.0, power).argmax(axis=0)
     hum = np.sqrt(power[louder, np.arange(power.shape[1])])
     return np.sqrt(within(*EEG_BAND)), hum, np.array(MAINS)[louder]

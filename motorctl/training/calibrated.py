@@ -26,6 +26,8 @@ CLASSES = "classes"
 """How people steer who think of one movement or another: each cue is a class."""
 CUE = "cue: "
 """What a marker begins with that asks for something."""
+PAUSE = "pause"
+"""The marker after the cue of a class, until the next one."""
 
 _MARK = re.compile(rf"calibration of (\S+) by ({'|'.join([*WAYS, CLASSES])})")
 
@@ -59,19 +61,18 @@ def _marked(annotations: Iterable[Annotation]) -> Calibration | None:
     return next((Calibration(*m.groups()) for a in annotations if (m := _MARK.fullmatch(a.text))), None)
 
 
-def class_cues(paths: Iterable[Path]) -> tuple[str, ...]:
-    """The cues of a calibration of classes as ``train classify`` takes them: ``cue: left=left``, ..., in the order of
-    the classes, which the environment's commands have too.
+def class_meanings(paths: Iterable[Path]) -> dict[str, str]:
+    """The classes of a calibration, and what the limb did by each, in the order of its command's.
 
     Raises:
-        RecordingError: a recording cannot be read, or has no cue.
+        RecordingError: a recording cannot be read, or none names its classes.
     """
     for path in paths:
         for annotation in read_streams(path)[0].annotations:
-            word, _, names = annotation.text.partition(": ")
+            word, _, named = annotation.text.partition(": ")
             if word == CLASSES:
-                return tuple(f"{CUE}{name}={name}" for name in names.split(" "))
-    raise RecordingError("The calibration does not name its classes.", "Name its cues with --cues.")
+                return dict(text.partition("=")[::2] for text in named.split(" "))
+    raise RecordingError("The calibration names no classes.", "Calibrate with --classes, or name cues with --cues.")
 
 
 def read_with_intention(path: Path, steer: str) -> tuple[Recording, Kinematics]:
@@ -87,7 +88,7 @@ def read_with_intention(path: Path, steer: str) -> tuple[Recording, Kinematics]:
         RecordingError: the file is missing or damaged, or holds no EEG or no limb with a target.
     """
     streams = read_streams(path)
-    eeg, limb = choose_stream(tuple(s for s in streams if s.info.kind.upper() == "EEG") or streams), _limb(path, streams)
+    eeg, limb = choose_stream(streams), _limb(path, streams)
     check_voltages(eeg.info.channels, f"'{path}'", RecordingError)
     hand, target = (_columns(limb, what) for what in ("hand", "target"))
     known = while_running(limb) & limb.mask.all(axis=1)
@@ -117,3 +118,12 @@ def while_running(limb: Recording) -> NDArray[np.bool_]:
     running = np.array([False, *(phase == Phase.RUNNING for _, phase in said)])
     half = 0.5 / limb.info.rate  # a marker has the stamp of the sample that it came with, up to the clocks' noise
     return np.asarray(running[np.searchsorted(onsets, limb.times + half, side="right")])
+
+
+def seconds_moved(path: Path) -> float:
+    """How long the limb of a run moved (s); 0 for a file that tells nothing of it."""
+    try:
+        limb = next((s for s in read_streams(path) if s.info.kind == "MoCap" and s.info.rate), None)
+    except RecordingError:
+        return 0.0
+    return float(while_running(limb).sum() / limb.info.rate) if limb else 0.0

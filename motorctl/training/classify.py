@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from rich.table import Table
 
 from motorctl.errors import ConfigurationError, check_seed
 from motorctl.runs import check_json_path, open_run_folder, plain, write_json
+from motorctl.signals.recording import read_recording
+from motorctl.training.calibrated import CUE, calibration_in, class_meanings
 from motorctl.training.calibration import calibration_error
-from motorctl.training.calibrated import calibration_in, class_cues
 from motorctl.training.checkpoint import Checkpoint, save_checkpoint
 from motorctl.training.classes import check_class_training, trial_probabilities
 from motorctl.training.classifier import (
@@ -33,6 +34,7 @@ from motorctl.training.classify_sequences import ClassifySequences, classify_seq
 from motorctl.training.progress import progress_bar
 from motorctl.training.recordings import gated, print_gated
 from motorctl.training.sequence import Sequence, hold_back
+from motorctl.training.steering import fitting
 from motorctl.training.trials import class_names, parse_classes, stack_trials
 
 
@@ -88,7 +90,9 @@ def classify_recordings(config: ClassifyRecordings) -> None:
     calibrated = None if config.cues else calibration_in([*config.recordings, *config.test])
     if calibrated:
         console.print(f"A {calibrated.mark}: its cues are the classes.")
-    cues = parse_classes(class_cues(config.recordings) if calibrated else config.cues)
+        config = replace(config, pipeline=fitting(config.pipeline, read_recording(config.recordings[0]).info))
+    meant = class_meanings(config.recordings) if calibrated else {}
+    cues = parse_classes([f"{CUE}{name}={name}" for name in meant] or config.cues)
     held_back = 0.0 if config.test else config.hold_back
     sequences, pipeline = read_sequences(config.recordings, config.test, cues, config, held_back)
     gap = pipeline.memory + (config.pipeline.power_window if config.front_end == "csp" else 0)
@@ -121,9 +125,9 @@ def classify_recordings(config: ClassifyRecordings) -> None:
     results |= {"seed": config.seed, "seconds": time.perf_counter() - started}
 
     data = {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in config.recordings}
-    history = plain(
-        {"config": asdict(config), "data": data, "loss": losses, "classes": names, "window": config.window} | results
-    )
+    told = {"config": asdict(config), "data": data, "loss": losses, "classes": names, "window": config.window}
+    told |= results | {"meaning": [f"{name}={movement}" for name, movement in meant.items()]}
+    history = plain(told)
     save_checkpoint(
         Checkpoint(
             controller,

@@ -199,12 +199,12 @@ def as_calibrated(config: ImitationFromRecordings) -> tuple[ImitationFromRecordi
         return config, ""
     if found.steer == CLASSES:
         raise RecordingError(
-            f"The recordings are a {found.mark}, and a class is no movement of a hand.", "Use 'motorctl train classify'."
+            f"The recordings are a {found.mark}, and a class is no movement.", "Use 'motorctl train classify'."
         )
     way, usual = WAYS[found.steer], ImitationFromRecordings(())
-    own = {"pipeline": way.pipeline, "controller": way.controller, "training": way.training}
-    asked: dict[str, Any] = {name: value for name, value in own.items() if getattr(config, name) == getattr(usual, name)}
-    return replace(config, environment=found.environment, **asked), found.steer
+    unasked = [name for name in ("pipeline", "controller", "training") if getattr(config, name) == getattr(usual, name)]
+    own: dict[str, Any] = {name: getattr(way, name) for name in unasked}
+    return replace(config, environment=found.environment, **own), found.steer
 
 
 def check_options(config: ImitationFromRecordings, steer: str = "") -> Aim:

@@ -72,10 +72,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def console_beside(terminal: bool, console: Console, log: Path) -> Iterator[Console]:
-    """Where a run may talk while this lasts: ``console``, or the file ``log`` if the ``terminal`` shows a cockpit."""
+def talking_to(log: Path, console: Console, terminal: bool) -> Iterator[None]:
+    """While this lasts, what a console is told goes to the file ``log`` if the ``terminal`` shows a cockpit."""
     if not terminal:
-        yield console
+        yield
         return
     with log.open("w", encoding="utf-8") as file:
-        yield Console(file=file)
+        before, console.file = console.file, file
+        try:
+            yield
+        finally:
+            console.file = before
