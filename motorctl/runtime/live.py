@@ -30,7 +30,7 @@ from motorctl.runtime.matching import decoder_for, environment_for
 from motorctl.runtime.operator import Operator, keyboard, operator_stream, remote
 from motorctl.runtime.pace import Pacing
 from motorctl.runtime.reader import Reader
-from motorctl.runtime.recording import recording_of
+from motorctl.runtime.recording import recording_of, told_of
 from motorctl.runtime.rehearsal import rehearse
 from motorctl.runtime.report import (
     cue_row,
@@ -184,6 +184,7 @@ def live(config: LiveConfig) -> None:
             [
                 streams,
                 tape,
+                told_of(operator, streams.say),
                 guide.told,
                 tally,
                 log,

@@ -195,10 +195,9 @@ class Page:
         put(self._score, words.score_html(snapshot))
         if time.monotonic() - self._touched > SETTLING and self._assist.value != round(snapshot.assist, 2):
             self._assist.value = round(snapshot.assist, 2)
-        recording = snapshot.recording.startswith(BEGUN)
-        label = RECORDING if recording else "Record"
+        label = RECORDING if snapshot.recording else "Record"
         if self._record.label != label:
-            self._record.label, self._record.color = label, "red" if recording else "gray"
+            self._record.label, self._record.color = label, "red" if snapshot.recording else "gray"
         self._show_cue(snapshot)
 
     def _show_cue(self, snapshot: Snapshot) -> None:
@@ -247,8 +246,6 @@ NUDGES = (1.0, 2.0, 5.0, 15.0)
 """When plots are laid out anew (s after a browser has come); slow ones need longer."""
 RECORDING = "Stop recording"
 """Label of the button while a recording is made."""
-BEGUN = "recording to"
-"""What the event begins with that says that a recording has begun."""
 
 
 def put(element: viser.GuiHtmlHandle, content: str) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from motorctl.evaluation.metrics import pearson_r
 from motorctl.runtime.cockpit.listening import Listening, MarkerListener, SignalListener
+from motorctl.runtime.recording import BEGUN, ENDED
 from motorctl.runtime.safety import Phase
 from motorctl.signals.lsl import find_stream
 
@@ -68,7 +69,7 @@ class Snapshot(NamedTuple):
         commands: ``wanted``, ``intended`` and ``command`` to their last seconds ``(time, component)``.
         agreement: correlation of wanted and intended ``(component,)``; NaN where there is nothing to correlate.
         cue: the newest one; None if there was none.
-        recording: what was last said of it.
+        recording: whether a recording is made.
     """
 
     time: float
@@ -86,7 +87,7 @@ class Snapshot(NamedTuple):
     commands: Mapping[str, Array] = {}
     agreement: Array = np.empty(0)
     cue: Cue | None = None
-    recording: str = ""
+    recording: bool = False
 
 
 class Run(Listening):
@@ -161,7 +162,7 @@ class Run(Listening):
             {name: values[recent] for name, values in commands.items()},
             agreement(commands["wanted"], commands["intended"]),
             cue,
-            newest_recording(heard),
+            is_recording(heard),
         )
 
     def _absent(self) -> str:
@@ -247,6 +248,6 @@ def usual(lasted: Sequence[float]) -> float | None:
     return lasted[-1]
 
 
-def newest_recording(heard: Heard) -> str:
-    """What the newest event that begins with ``record`` says; empty if there was none."""
-    return next((text for _, text in reversed(heard) if text.startswith("record")), "")
+def is_recording(heard: Heard) -> bool:
+    """Whether the newest event about a recording is that it has begun."""
+    return next((text == BEGUN for _, text in reversed(heard) if text in (BEGUN, ENDED)), False)

@@ -79,7 +79,7 @@ def score_line(snapshot: Snapshot) -> Text:
         f"trial {snapshot.trial or '–'}",
         f"assist {snapshot.assist:.2f}",
         f"gated {snapshot.gated:.1%}",
-        snapshot.recording,
+        "recording" if snapshot.recording else "",
     ]
     return Text("   ".join(part for part in said if part))
 

@@ -61,10 +61,11 @@ class Running(NamedTuple):
 
 @pytest.fixture
 def running(spawn: Callable[..., Any], stream_name: str, small_controller: Path, tmp_path: Path) -> Iterator[Running]:
-    """``motorctl live --cockpit`` on noise; patient, so that a busy machine does not stop the limb."""
+    """``motorctl live --cockpit`` on noise, the expert at the limb; patient, lest a busy machine stop it."""
     spawn(EEG, stream_name, *Brain().info.labels).hear()
     words = ["live", "--controller", small_controller, "--stream", stream_name, "--limb-stream", f"{stream_name}-limb"]
     words += ["--seconds", 600, "--timeout", 30, "--out", tmp_path / "run", "--cockpit"]
+    words += ["--assist", 1, "--fade.by", "nothing"]
     words += ["--safety.hold-after", 20, "--safety.fade-after", 20, "--safety.stop-after", 30]
     command = [sys.executable, "-P", "-u", "-m", "motorctl", *map(str, words)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from motorctl.runtime.cockpit.run import Cue, agreement, cause_of, newest_cue, newest_recording, percentiles
+from motorctl.runtime.cockpit.run import Cue, agreement, cause_of, is_recording, newest_cue, percentiles
 
 HEARD = (
     (1.0, "armed: samples come, filters fill"),
@@ -40,8 +40,8 @@ def test_a_cue_lasts_as_long_as_those_before_it() -> None:
 
 
 def test_the_newest_word_of_the_recording_counts() -> None:
-    assert newest_recording(((1.0, "recording to a.xdf"), (2.0, "running"))) == "recording to a.xdf"
-    assert newest_recording(HEARD) == ""
+    assert is_recording(((1.0, "recording"), (2.0, "running")))
+    assert not is_recording(((1.0, "recording"), (2.0, "recording has ended"))) and not is_recording(HEARD)
 
 
 def test_percentiles_are_in_ms_and_of_the_bad_end() -> None:
