@@ -55,6 +55,7 @@ COMMANDS = {
     "calibrate": ("motorctl.runtime.calibrate:calibrate", "show movements to somebody with a cap, and record"),
     "session": ("motorctl.runtime.session:session", "from the cap to a limb that obeys, step by step"),
     "record": ("motorctl.runtime.record:record", "record LSL streams into an XDF file"),
+    "replay": ("motorctl.runtime.replay:replay", "run a recorded session again through any controller"),
     "live": ("motorctl.runtime.live:live", "move the limb from a live EEG stream"),
 }
 """Command to the function that runs it, loaded only when it is called for, and to one line on what it does. The

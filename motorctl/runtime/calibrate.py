@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -119,12 +120,13 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     shown = demonstration(config, env, cues)
     console.print(WHAT_TO_DO[calibration.steer])
     recorded = [found.source_id() or found.name(), *streams.names, *(inlet.name for inlet in remotes)]
+    say = partial(console.print, highlight=False, markup=False)
     moved = Moved(60 * config.minutes, operator, 1 / env.get_wrapper_attr("control_rate"))
     with (
-        recording_of(recorded, config.out, console) as check_recording,
+        recording_of(recorded, [], config.out, config.out.parent, operator, say),
         remote(operator, remotes, operator_stream(config.limb_stream)),
     ):
-        ended = show(reader, env, shown, [streams, cues, shown.told, moved, check_recording], config, operator, console)
+        ended = show(reader, env, shown, [streams, cues, shown.told, moved], config, operator, console)
     ended = "complete" if moved.complete else ended
     results = {
         "file": config.out,

@@ -105,7 +105,7 @@ def demo(config: DemoConfig) -> None:
                 "The simulated person does not see the arm.", "Let UDP 16571 and TCP 16572-16604 through."
             )
         steps: list[Step] = []
-        ended = run_live(checkpoint, reader, env, [streams, steps.append], config.seconds, config.seed, console)
+        ended = str(run_live(checkpoint, reader, env, [streams, steps.append], config.seconds, config.seed, console))
     summary = summarize(steps)
     shuffled = shuffled_success_rate(steps, env, config.seed)
     results = asdict(summary) | {

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 
 from motorctl.envs import UNITS, Env, joint_names
 from motorctl.runtime.loop import Step, command_range
-from motorctl.runtime.safety import CAUTIOUS, Phase, SafetyConfig
+from motorctl.runtime.safety import CAUTIOUS, UNHEARD, Phase, SafetyConfig
 from motorctl.signals.lsl import marker_outlet, signal_outlet
 from motorctl.signals.stream import Channel, StreamInfo
 
@@ -150,14 +150,15 @@ class LoopStreams:
         gated: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.names = name, f"{name} timing", f"{name} status", f"{name} events"
-        said, rate = describe(env, safety, controller, delay), env.get_wrapper_attr("control_rate")
+        said = self.description = describe(env, safety, controller, delay)
+        rate = said["control_rate"]
         self._parts, self._delay, self._gated = limb_parts(env), delay, gated
         channels = tuple(channel for part in self._parts for channel in part.channels)
         self._limb = signal_outlet(StreamInfo(name, "MoCap", rate, channels), metadata=said)
         self._timing = signal_outlet(StreamInfo(self.names[1], "Timing", rate, TIMING), metadata=said)
         self._status = signal_outlet(StreamInfo(self.names[2], "Status", 0.0, STATUS), metadata=said)
         self._events = marker_outlet(self.names[3], metadata=said)
-        self._phase, self._assist = Phase.IDLE, 0.0
+        self._phase, self._assist = (Phase.IDLE, UNHEARD), 0.0
         self._targets = self._reached = 0
         self._said: tuple[object, ...] = ()
         self._due = -float("inf")
@@ -185,8 +186,8 @@ class LoopStreams:
 
     def _happened(self, step: Step) -> list[str]:
         events = []
-        if step.phase is not self._phase:
-            self._phase = step.phase
+        if (step.phase, step.cause) != self._phase:
+            self._phase = step.phase, step.cause
             events.append(f"{step.phase}: {step.cause}" if step.cause else step.phase.value)
         if step.assist != self._assist and round(step.assist, 1) != round(self._assist, 1):
             self._assist = step.assist

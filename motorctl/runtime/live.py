@@ -14,24 +14,38 @@ from pylsl import local_clock  # type: ignore[import-untyped]
 from rich.console import Console
 
 from motorctl.agents import Stepper
-from motorctl.envs import Env, make_env
-from motorctl.errors import ConfigurationError, StreamError, check_positive, check_seed
+from motorctl.envs import Env
+from motorctl.errors import StreamError, check_positive, check_seed
 from motorctl.runs import check_json_path, open_run_folder, write_json
+from motorctl.runtime.actuator import hardware_of
 from motorctl.runtime.adapting import LearningConfig, adapting
 from motorctl.runtime.assist import Assistance, Fade, check_share, expert_of
 from motorctl.runtime.calm import calm
+from motorctl.runtime.class_control import ClassControl, ClassDecoder, CuedClasses
 from motorctl.runtime.cued_trials import CuedTrials
 from motorctl.runtime.limb_stream import LoopStreams
-from motorctl.runtime.loop import Decoder, Guide, Sink, Step, Trials, free_reaching, run_loop
+from motorctl.runtime.loop import Actuator, Decoder, Guide, Sink, Step, Trials, free_reaching, run_loop
+from motorctl.runtime.matching import decoder_for, environment_for
 from motorctl.runtime.operator import Operator, keyboard, operator_stream, remote
 from motorctl.runtime.pace import Pacing
 from motorctl.runtime.reader import Reader
 from motorctl.runtime.recording import recording_of
 from motorctl.runtime.rehearsal import rehearse
-from motorctl.runtime.report import help_rows, number, print_cue, print_phase, print_table, print_trial, summary_rows
-from motorctl.runtime.safety import CAUTIOUS, Phase, SafetyConfig
+from motorctl.runtime.report import (
+    cue_row,
+    help_rows,
+    number,
+    print_class,
+    print_cue,
+    print_phase,
+    print_table,
+    print_trial,
+    summary_rows,
+)
+from motorctl.runtime.safety import CAUTIOUS, UNHEARD, Phase, SafetyConfig
 from motorctl.runtime.shuffled import shuffled_success_rate
 from motorctl.runtime.summary import Tally
+from motorctl.runtime.tape import Tape
 from motorctl.runtime.trials import TrialLog, success_by_help
 from motorctl.signals.gate import gated_in_words
 from motorctl.signals.lsl import IsolatedSource, LSLSource, MarkerInlet, find_stream, hush, open_markers
@@ -71,6 +85,11 @@ class LiveConfig:
     clock, which samples then wait for."""
     environment: str | None = None
     """Environment id; by default the one the controller was trained for."""
+    classes: ClassControl = field(default_factory=ClassControl)
+    """What is done by the classes that a controller of 'motorctl train classify' tells apart."""
+    actuator: str | None = None
+    """Your own hardware: a function package.module:function that gives what is told every command, in a process of its
+    own with its own watchdog; docs/live.md shows one."""
     assist: float = 0.0
     """Share of the expert in the command to begin with (0 to 1); what is reached with help is counted apart."""
     fade: Fade = field(default_factory=Fade)
@@ -99,6 +118,7 @@ def live(config: LiveConfig) -> None:
     Raises:
         CheckpointError: the controller cannot be loaded.
         StreamError: there is no such stream, more than one, or one that the controller was not trained on.
+            A run that ends because its stream is gone for good is one of these, after its summary is written.
         ConfigurationError: an option has a value that cannot be used.
     """
     hush()
@@ -109,37 +129,43 @@ def live(config: LiveConfig) -> None:
     check_seed(config.seed)
     check_share(config.assist)
     checkpoint = load_checkpoint(config.controller)
-    if checkpoint.command != "velocity":
-        raise ConfigurationError(
-            f"The controller in {config.controller} gives '{checkpoint.command}', but a limb is moved by a velocity.",
-            "Name a controller of 'motorctl train imitation' or 'motorctl demo'.",
-        )
-    name, rate = config.environment or checkpoint.environment, checkpoint.pipeline.config.rate
-    env = make_env(name, command=checkpoint.command, control_rate=rate)
+    env = environment_for(checkpoint, config.environment)
+    decoder = decoder_for(checkpoint, config.classes, env)
     found = find_stream(config.stream, timeout=config.timeout)
     source = (IsolatedSource if config.isolated else LSLSource)(found, config.timeout, config.unit)
     reader = Reader(source, checkpoint.pipeline, local_clock)
     markers = find_markers(config.markers, source.info.name) if checkpoint.cues else None
-    cued = None
-    if markers:
-        env = make_env(name, command=checkpoint.command, control_rate=rate, **ENDLESS)
+    cued: CuedTrials | CuedClasses | None = None
+    if markers and isinstance(decoder, ClassDecoder):
+        window = checkpoint.history["window"]
+        cued = CuedClasses(markers, checkpoint.cues, window, decoder, partial(print_class, console))
+    elif markers:
+        env = environment_for(checkpoint, config.environment, **ENDLESS)
         rest = env.get_wrapper_attr("rest_position")
         cued = CuedTrials(markers, checkpoint.cues, rest, partial(print_cue, console))
     folder = open_run_folder(config.out, "live", config)
-    asked = "cues say where to" if cued else "targets are drawn at random"
-    console.print(f"'{source.info.name}' moves {name} for {config.seconds:g} s; {asked}.")
+    asked = "cues say what to do" if cued else "what to do is drawn at random"
+    assert env.spec
+    console.print(f"'{source.info.name}' moves {env.spec.id} for {config.seconds:g} s; {asked}.")
     remotes = [open_markers(name) for name in config.operator]
     delay = checkpoint.pipeline.delay
     streams = LoopStreams(
         config.limb_stream, env, config.safety, str(config.controller), delay, lambda: reader.gated_share
     )
-    recorded = [found.source_id() or found.name(), *streams.names, *(m.name for m in (markers, *remotes) if m)]
-    operator, tally, log = Operator(), Tally(), TrialLog()
-    guide = Assistance(config.assist, config.fade, operator, expert_of(checkpoint.steer), 1 / rate)
+    operator, tally, log, period = Operator(), Tally(), TrialLog(), 1 / streams.description["control_rate"]
+    guide = Assistance(
+        config.assist, config.fade, operator, expert_of(checkpoint.steer), 1 / env.get_wrapper_attr("control_rate")
+    )
+    tape = Tape(streams, reader, operator, asdict(config))
+    recorded = [found.source_id() or found.name(), *streams.names, *tape.names]
+    recorded += [m.name for m in (markers, *remotes) if m]
+    later = [operator_stream(config.limb_stream), *([] if markers else [f"{source.info.name} markers"])]
+    say = partial(console.print, highlight=False, markup=False)
     kept: list[Step] = []
     with (
+        hardware_of(config.actuator, streams.description, config.safety, operator) as (actuator, check_actuator),
         adapting(checkpoint, config.learning, env, operator) if config.adapt else nullcontext() as pupil,
-        recording_of(recorded, config.record, console) as check_recording,
+        recording_of(recorded, later, config.record, folder, operator, say),
         remote(operator, remotes, operator_stream(config.limb_stream)),
     ):
         ended = run_live(
@@ -148,27 +174,30 @@ def live(config: LiveConfig) -> None:
             env,
             [
                 streams,
+                tape,
                 guide.told,
                 tally,
                 log,
-                check_recording,
+                check_actuator,
+                stop_for_dead(source, operator),
                 *([pupil.learn] if pupil else []),
                 *([kept.append] if config.chance else []),
             ],
             config.seconds,
             config.seed,
             console,
-            trials=cued or free_reaching,
+            trials=tape.told(cued or free_reaching),
             safety=config.safety,
             operator=operator,
             guide=guide,
-            decoder=pupil.decoder if pupil else None,
+            actuator=actuator,
             pacing=config.pacing,
+            decoder=pupil.decoder if pupil else decoder,
         )
     summary = tally.summary()
     rows = summary_rows(summary)
     happened = Counter(event.kind for event in source.events)
-    results = asdict(summary) | {"pipeline_delay_ms": 1e3 * delay, "ended": ended, "seed": config.seed}
+    results = asdict(summary) | {"pipeline_delay_ms": 1e3 * delay, "ended": str(ended), "seed": config.seed}
     results |= success_by_help(log.trials)
     if pupil:
         results["adapted"] = pupil.store(folder / "adapted", config.controller)
@@ -176,9 +205,8 @@ def live(config: LiveConfig) -> None:
         results["shuffled_success_rate"] = shuffled_success_rate(kept, env, config.seed)
     results |= {"stream_events": happened, "gated": reader.gated, "backlog_skipped": reader.skipped}
     if cued:
-        followed = sum(cue.moved > 0 for cue in cued.results)
         results["cues"] = [cue._asdict() for cue in cued.results]
-        rows = [("hand moved as cued", f"{followed} of {len(cued.results)} cues"), *rows[3:]]
+        rows = [cue_row(cued), *rows[3:]]
     else:
         rows = [*help_rows(results), *rows[2:]]
     write_json(folder / "summary.json", results)
@@ -189,9 +217,11 @@ def live(config: LiveConfig) -> None:
     if reader.gated:
         console.print(f"stream: {gated_in_words(reader.gated)}.", highlight=False, markup=False)
     rows.append(("pipeline delay", number(1e3 * delay, "ms", 0)))
-    console.print(f"ended: {ended.rstrip('.')}.", highlight=False, markup=False)
+    console.print(f"ended: {str(ended).rstrip('.')}.", highlight=False, markup=False)
     print_table(console, f"live: {summary.seconds:.0f} s", rows)
     console.print(f"summary.json is in {folder}.")
+    if isinstance(ended, StreamError):
+        raise ended
 
 
 def run_live(
@@ -207,18 +237,20 @@ def run_live(
     safety: SafetyConfig = CAUTIOUS,
     operator: Operator | None = None,
     guide: Guide | None = None,
-    decoder: Decoder | None = None,
+    actuator: Actuator = lambda command, time: None,
     pacing: Pacing = "samples",
-) -> str:
+    decoder: Decoder | None = None,
+) -> str | StreamError:
     """Run the loop on wall-clock time, with a line for every target and every phase of safety; the keyboard is the
     operator's.
 
     Returns:
-        why it ended: ``time is up``, ``ended by the operator``, ``interrupted`` (Ctrl-C), or in a sentence what is
-        wrong with the stream.
+        why it ended: ``time is up``, ``ended by the operator``, ``interrupted`` (Ctrl-C), or the error of a stream that
+        is gone for good.
     """
     operator = operator or Operator()
     decoder = decoder or Stepper(checkpoint.controller)
+    alike = checkpoint.pipeline.config.rate == env.get_wrapper_attr("control_rate")  # else few steps have a row
     try:
         rehearse(checkpoint.pipeline, decoder, env)
         with calm(console) as collect, reader.source, keyboard(operator) if sys.stdin.isatty() else nullcontext():
@@ -233,14 +265,28 @@ def run_live(
                 safety=safety,
                 operator=operator,
                 guide=guide,
-                pacing=pacing,
+                actuator=actuator,
+                pacing=pacing if alike else "clock",
             )
             print_steps(loop, console)
             return "ended by the operator" if operator.ended else "time is up"
     except StreamError as error:
-        return str(error)
+        return error
     except KeyboardInterrupt:
         return "interrupted"
+
+
+def stop_for_dead(source: LSLSource | IsolatedSource, operator: Operator) -> Sink:
+    """A sink that stops the limb when the process that reads the stream has died."""
+    known = 0
+
+    def look(step: Step) -> None:
+        nonlocal known
+        if (deaths := getattr(source, "deaths", 0)) > known:
+            known = deaths
+            operator.ask("stop", "the process that reads the stream was killed; start to go on")
+
+    return look
 
 
 def find_markers(name: str | None, stream: str) -> MarkerInlet | None:
@@ -259,11 +305,11 @@ def find_markers(name: str | None, stream: str) -> MarkerInlet | None:
 
 def print_steps(loop: Iterable[Step], console: Console) -> None:
     """Run the loop to its end, with a line for each trial that ends, and when safety allows something else."""
-    trials, phase = 0, Phase.IDLE
+    trials, phase = 0, (Phase.IDLE, UNHEARD)
     for step in loop:
         if step.outcome:
             trials += 1
             print_trial(console, trials, step)
-        if step.phase is not phase:
-            phase = step.phase
+        if (step.phase, step.cause) != phase:
+            phase = step.phase, step.cause
             print_phase(console, step)

@@ -163,7 +163,7 @@ def run_loop(
         pacing: whether commands wait for deadlines or go out with the samples that they rest on.
 
     Raises:
-        StreamError: the stream is gone for good, or has come back different.
+        StreamLost: the stream is gone for good.
     """
     now, operator, guide = reader.now, operator or Operator(), guide or Unguided()
     to_action, intention = env.get_wrapper_attr("to_action"), intended_by_expert(env)
@@ -184,7 +184,7 @@ def run_loop(
             wanted, hidden = controller.step(row, hidden)
         guided = guide(wanted, intended, info)
         request = operator.request()
-        state = advance(safety, limits_at(info), state, guided, reader.newest, ready, *request)
+        state = advance(safety, limits_at(info), state, guided, reader.newest, ready, *request, reader.trouble)
         command = state.given.command
         actuator(command, ready)
         issued = now()

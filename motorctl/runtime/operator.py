@@ -27,13 +27,14 @@ class Operator:
     request of the same control step takes back.
 
     ``assist`` is the share of the expert that was last asked for (0 to 1), ``record`` whether a recording was; None
-    until anybody has.
+    until anybody has. ``taken`` is what the last call of :meth:`request` gave.
     """
 
     def __init__(self) -> None:
         self.ended = False
         self.assist: float | None = None
         self.record: bool | None = None
+        self.taken: tuple[Request | None, str] = (None, "")
         self._asked: tuple[Request, str] | None = None
 
     def ask(self, request: Request, why: str = "") -> None:
@@ -53,7 +54,8 @@ class Operator:
     def request(self) -> tuple[Request | None, str]:
         """What was asked for since the last call, and why."""
         asked, self._asked = self._asked, None
-        return asked or (None, "")
+        self.taken = asked or (None, "")
+        return self.taken
 
 
 def obey(operator: Operator, texts: Iterable[str]) -> None:

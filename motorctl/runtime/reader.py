@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from motorctl.errors import StreamError, StreamLost
 from motorctl.signals.gate import Gated
 from motorctl.signals.pipeline import Features, Pipeline, PipelineState, join_features
 from motorctl.signals.stream import Chunk, Source, channel_indices
@@ -21,8 +22,10 @@ NAN = float("nan")
 class Reader:
     """Turns whatever has arrived into features; remembers the pipeline's state and how old the samples are.
 
-    ``newest`` is when the newest sample was measured (s), ``used`` the oldest and the newest of those that the last
-    features rest on and those before did not (s).
+    ``newest`` is when the newest usable sample was measured (s): one of which half of the electrodes have a value.
+    ``trouble`` says why there is none, where that is known. ``heard`` is what the source gave in the last call of
+    :meth:`read_until`, ``used`` the oldest and the newest of the samples that its features rest on and those before did
+    not (s).
 
     Args:
         source: must have the pipeline's channels.
@@ -36,8 +39,10 @@ class Reader:
     def __init__(self, source: Source, pipeline: Pipeline, now: Callable[[], float]) -> None:
         self.source, self.pipeline, self.now = source, pipeline, now
         self.newest, self.used, self.skipped = -math.inf, (NAN, NAN), 0
+        self.trouble, self.heard = "", list[Chunk]()
         self._columns = channel_indices(source.info, pipeline.info)
         self._as_it_comes = list(self._columns) == list(range(len(source.info.channels)))
+        self._nothing = Chunk(np.empty((0, len(source.info.channels)), np.float32), np.empty(0))
         self._state: PipelineState | None = None
         self._past: PipelineState | None = None  # forgotten, but for what is counted
         self._unused = NAN  # when the oldest sample was measured that no features rest on yet (s)
@@ -68,27 +73,51 @@ class Reader:
             at_once_from: from when on to return as soon as there is a row (s).
         """
         parts: list[Features] = []
-        oldest = self._unused
+        oldest, self.heard = NAN, []
         while (left := deadline - self.now()) > 0:
-            chunk = self._recent(self.source.read(left))
-            if not len(chunk):
-                continue
-            oldest = float(chunk.times[0]) if math.isnan(oldest) else oldest
-            features = self._process(chunk)
+            features = self.take(self._read(left))
             if len(features.times):
+                oldest = oldest if parts else self.used[0]
+                self.used = oldest, self.used[1]
                 parts.append(features)
-                self.used = oldest, float(features.times[-1])
                 deadline = min(deadline, at_once_from)
         return join_features(parts, len(self.pipeline.names))
 
+    def take(self, chunk: Chunk) -> Features:
+        """The rows that become complete with what the source gave."""
+        if not len(chunk):
+            return join_features([], len(self.pipeline.names))
+        self.heard.append(chunk)
+        usable = np.flatnonzero(2 * chunk.mask[:, self._columns].sum(axis=1) >= len(self._columns))
+        self.newest = float(chunk.times[usable[-1]]) if len(usable) else self.newest
+        self.trouble = "" if len(usable) else "more than half of the electrodes give no signal"
+        recent = self._recent(chunk)
+        oldest = float(recent.times[0]) if math.isnan(self._unused) else self._unused
+        features = self._process(recent)
+        if len(features.times):
+            self.used = oldest, float(features.times[-1])
+        return features
+
+    def _read(self, timeout: float) -> Chunk:
+        """What comes; nothing while it cannot be used."""
+        try:
+            chunk = self.source.read(timeout)
+        except StreamLost:
+            raise
+        except StreamError as error:
+            self.trouble = error.problem
+            return self._nothing
+        events = () if len(chunk) else getattr(self.source, "events", ())
+        if events and events[-1].kind == "lost":
+            self.trouble = self.trouble or events[-1].text
+        return chunk
+
     def _recent(self, chunk: Chunk) -> Chunk:
         """What is looked at of a chunk."""
-        if not len(chunk):
+        rate = self.source.info.rate
+        if chunk.times[-1] - chunk.times[0] <= BACKLOG and len(chunk) <= BACKLOG * rate + 1:
             return chunk
-        self.newest = float(chunk.times[-1])
-        if self.newest - chunk.times[0] <= BACKLOG:
-            return chunk
-        recent = int(np.searchsorted(chunk.times, self.newest - CATCH_UP))
+        recent = max(int(np.searchsorted(chunk.times, chunk.times[-1] - CATCH_UP)), len(chunk) - round(CATCH_UP * rate))
         self.skipped += recent
         self.forget()
         return chunk[recent:]

@@ -8,7 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from motorctl.runtime.cued_trials import CueResult
+from motorctl.runtime.class_control import ClassResult, CuedClasses
+from motorctl.runtime.cued_trials import CuedTrials, CueResult
 from motorctl.runtime.loop import Step
 from motorctl.runtime.summary import Summary
 
@@ -32,6 +33,21 @@ def print_cue(console: Console, cue: CueResult) -> None:
         console.print(f"{said}[green]hand moved {100 * cue.moved:.1f} cm {cue.direction}[/green]", highlight=False)
     else:
         console.print(f"{said}[red]hand moved {-100 * cue.moved:.1f} cm the other way[/red]", highlight=False)
+
+
+def cue_row(cued: CuedTrials | CuedClasses) -> tuple[str, str]:
+    """How many cues were followed, for the table."""
+    count = len(cued.results)
+    if isinstance(cued, CuedTrials):
+        return "hand moved as cued", f"{sum(cue.moved > 0 for cue in cued.results)} of {count} cues"
+    return "class as cued", f"{sum(cue.decoded == cue.asked for cue in cued.results)} of {count} cues"
+
+
+def print_class(console: Console, cue: ClassResult) -> None:
+    """One line when a cue ends: the class that it asked for, and what was decoded."""
+    colour = "green" if cue.decoded == cue.asked else "red"
+    said = f"[{colour}]{cue.decoded}[/{colour}], {percent(cue.probability)} sure"
+    console.print(f"cue {cue.text} ({cue.asked}): {said}", highlight=False)
 
 
 def print_phase(console: Console, step: Step) -> None:

@@ -92,6 +92,8 @@ class SafetyConfig:
         return Limits(low, high, width * self.rate * period, width * self.acceleration * period**2)
 
 
+UNHEARD = "nothing is heard yet"
+"""Cause of the first phase."""
 CAUTIOUS = SafetyConfig()
 """What holds where nothing else is said."""
 
@@ -113,7 +115,7 @@ def first_state(size: int, now: float) -> SafetyState:
     """Nothing is heard yet, and the operator means to start."""
     neutral = np.zeros(size)
     given = Given(neutral, neutral)
-    return SafetyState(Phase.IDLE, "nothing is heard yet", given, float("inf"), now, neutral, "start", "")
+    return SafetyState(Phase.IDLE, UNHEARD, given, float("inf"), now, neutral, "start", "")
 
 
 def advance(
@@ -125,6 +127,7 @@ def advance(
     now: float,
     request: Request | None = None,
     asked: str = "",
+    trouble: str = "",
 ) -> SafetyState:
     """One control step.
 
@@ -133,10 +136,11 @@ def advance(
         limits: of the command, whose neutral value is 0.
         state: of the step before.
         wanted: ``(size,)`` what the controller commands.
-        newest: when the newest sample was measured (s).
+        newest: when the newest usable sample was measured (s).
         now: on the same clock.
         request: what the operator has asked for since the step before.
         asked: why, where it was not the operator's own wish.
+        trouble: why no sample comes, in one line, if that is known.
 
     Returns:
         The new state; ``given.command`` is what the limb is told.
@@ -151,8 +155,10 @@ def advance(
     if request:
         state = state._replace(latched=request, asked=asked)
     quiet = now - state.usable_until
-    reason = f"no sample for {now - newest:.2f} s" if finite or not fresh else "the controller's output is not finite"
+    reason = "the controller's output is not finite" if fresh else trouble or f"no sample for {now - newest:.2f} s"
     phase, cause = _next_phase(config, state, held, quiet, now, reason)
+    if phase is state.phase is not Phase.RUNNING and state.latched == "start" and not (trouble or request):
+        cause = state.cause  # the first, while it lasts
     return state._replace(phase=phase, cause=cause, given=_command(config, limits, state, phase, quiet))
 
 
@@ -170,7 +176,7 @@ def _next_phase(
             return Phase.RUNNING, ""
         return (Phase.HOLDING, reason) if quiet < config.stop_after else (Phase.STOPPED, reason)
     if not usable:
-        return (state.phase, state.cause) if state.phase in (Phase.IDLE, Phase.STOPPED) else (Phase.IDLE, reason)
+        return (state.phase if state.phase is Phase.STOPPED else Phase.IDLE), reason
     settled = now - state.usable_since >= config.settle
     return (Phase.RUNNING, "") if settled else (Phase.ARMED, "samples come, filters fill")
 

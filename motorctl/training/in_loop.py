@@ -1,4 +1,4 @@
-"""Sessions in the closed loop in which a decoder changes: people watch an expert, then use what was fitted to them.
+"""Sessions in the closed loop in which a decoder changes: people use what was fitted to them.
 
 People, their caps and their electrodes go on from one part of a session to the next, as they do in the laboratory, so
 what was fitted to the first minutes is tried on the minutes that follow and on nobody else.
@@ -14,44 +14,45 @@ import torch
 from torch import Tensor
 
 from motorctl.agents import RecurrentController, Stepper
-from motorctl.evaluation.closed_loop import ClosedLoop, Decide, Moment
+from motorctl.evaluation.closed_loop import ClosedLoop, Decide, Moment, one_row
 from motorctl.evaluation.episodes import Episode, Recorder
 from motorctl.signals.scaling import SCALED_LIMIT
 from motorctl.threads import one_thread
 from motorctl.training.adaptation import AdaptationConfig, fine_tune
 from motorctl.training.checkpoint import Checkpoint
-from motorctl.training.dagger import Met, watch
+from motorctl.training.dagger import Met, act
 from motorctl.training.decoder_adaptation import Rule, commands, readouts, units
 
 
 def adapt_people(
-    checkpoint: Checkpoint,
+    checkpoints: list[Checkpoint],
     loop: ClosedLoop,
     minutes: float,
     config: AdaptationConfig,
     seed: int,
-    hand_speed: float = 1.0,
+    gain: float = 1.0,
     progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[list[Checkpoint], Moment]:
-    """A session begins, everybody watches an expert for so many minutes, and the controller is fitted to each of them.
+    """A session begins, everybody uses a controller for so many minutes, and it is fitted to each of them: DAgger on
+    the very person, who goes on with the result.
 
     Args:
-        checkpoint: what is fitted; it stays as it is.
-        loop: with :func:`unfitted` of the checkpoint's pipeline.
-        minutes: of watching (min).
+        checkpoints: what is used and fitted, each by an equal share of the people, in order; they stay as they are.
+        loop: with :func:`unfitted` of the checkpoints' pipelines.
+        minutes: of use (min).
         config: what is trained, and how.
         seed: of the session, and of training.
-        hand_speed: of the hand that is watched, see :func:`watch`.
+        gain: what the commands are multiplied by as they are used.
         progress: told how many people have been adapted to.
 
     Returns:
         A controller each, and where the loop is; :func:`go_on` from there.
     """
-    sequences, _ = watch(loop, 60 * minutes, seed, hand_speed)
-    adapted = []
-    for done, sequence in enumerate(sequences, start=1):
-        adapted.append(fine_tune(checkpoint, [sequence], None, config, seed))
-        progress(done)
+    sequences = act(loop, in_groups(checkpoints), 60 * minutes, seed, gain)
+    share, adapted = len(sequences) // len(checkpoints), []
+    for done, sequence in enumerate(sequences):
+        adapted.append(fine_tune(checkpoints[done // share], [sequence], None, config, seed))
+        progress(done + 1)
     return adapted, stand_still(loop)
 
 
@@ -63,17 +64,38 @@ def stand_still(loop: ClosedLoop) -> Moment:
 def one_each(checkpoints: list[Checkpoint]) -> Decide:
     """Each person's own controller, from features without scaling to commands; as live, a step at a time in numpy."""
     steppers = [Stepper(checkpoint.controller) for checkpoint in checkpoints]
-    offset, size = (
-        np.stack([getattr(c.pipeline, name) for c in checkpoints]).astype(np.float32) for name in ("mean", "std")
-    )
 
     def decide(features: Tensor, state: Any) -> tuple[Tensor, Any]:
-        scaled = np.clip((features.numpy() - offset) / size, -SCALED_LIMIT, SCALED_LIMIT)
+        rows = own_scaling(checkpoints, features)
         before = [stepper.initial_state() for stepper in steppers] if state is None else state
-        stepped = [s.step(row, own) for s, row, own in zip(steppers, scaled, before, strict=True)]
+        stepped = [s.step(row, own) for s, row, own in zip(steppers, rows.numpy(), before, strict=True)]
         return torch.from_numpy(np.stack([command for command, _ in stepped])), [own for _, own in stepped]
 
     return decide
+
+
+def in_groups(checkpoints: list[Checkpoint]) -> Decide:
+    """Each controller for an equal share of the people, in order, from features without scaling to commands."""
+    deciders = [one_row(checkpoint.controller) for checkpoint in checkpoints]
+
+    def decide(features: Tensor, state: Any) -> tuple[Tensor, Any]:
+        groups = own_scaling(checkpoints, features).chunk(len(deciders))
+        before = [None] * len(deciders) if state is None else state
+        decided = [d(rows, own) for d, rows, own in zip(deciders, groups, before, strict=True)]
+        return torch.cat([commands for commands, _ in decided]), [own for _, own in decided]
+
+    return decide
+
+
+def own_scaling(checkpoints: list[Checkpoint], features: Tensor) -> Tensor:
+    """``features (person, feature)`` scaled by the pipelines of ``checkpoints``, each for an equal share of people."""
+    share = len(features) // len(checkpoints)
+    offset, size = (
+        torch.from_numpy(np.stack([getattr(c.pipeline, name) for c in checkpoints]).astype(np.float32))
+        for name in ("mean", "std")
+    )
+    offset, size = offset.repeat_interleave(share, dim=0), size.repeat_interleave(share, dim=0)
+    return ((features - offset) / size).clamp(-SCALED_LIMIT, SCALED_LIMIT)
 
 
 @torch.inference_mode()

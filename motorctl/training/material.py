@@ -75,8 +75,8 @@ class Aim:
         """
         if session.kinematics is None:
             return cued_sequence(session.eeg, self.cues, pipeline)
-        kind = "velocity" if self.steer else self.targets.kind
-        return kinematic_sequence(session.eeg, session.kinematics, pipeline, kind)
+        targets = KinematicTargets(kind="velocity") if self.steer else self.targets
+        return kinematic_sequence(session.eeg, session.kinematics, pipeline, targets)
 
 
 def split(sequence: Sequence, hold: float, validate: float, gap: float) -> tuple[Sequence, Sequence | None, Sequence]:

@@ -9,8 +9,9 @@ environments run. Needs MotorNet (`pip install motorctl[bench]`). F gets:
 ratio.batch_N            environment steps per second of full training iterations (forward, backward, update) over
                          MotorNet's, compiled; median over pairs in turn
 eager_ratio.batch_N      the same without compiling
-two_substeps_ratio.batch_N    compiled, with two physics steps of 5 ms a control step: with one of 10 ms our arm did
-                         not learn, perhaps because its muscles damp too strongly for so long a step
+two_substeps_ratio.batch_N    compiled, with two physics steps of 5 ms a control step: with one explicit step of 10 ms
+                         our arm does not learn, as its muscles damp too strongly for so long a step (with MuJoCo's
+                         implicit step of 10 ms it does, in more iterations)
 steps_per_second.NAME.batch_N    the medians themselves, of `motornet`, `ours`, `eager` and `two_substeps`
 compile_seconds          from a model to the first compiled iteration's end
 time_to_quality.seconds  wall time, compiling included, until the final distance of hand and target, averaged over the
@@ -23,7 +24,9 @@ memory_mib.STEPS.kept, .checkpointed    peak of a process that takes the gradien
                          lanes, with all activations kept or checkpointed every 50 steps; .kept_eager,
                          .checkpointed_eager (not of 5000 steps, which takes minutes) without compiling
 
-With `--device cuda` the table of ratios goes to batches of 65536, and nothing else is measured.
+With `--torch-compile`, `torch_compile_ratio.batch_N` and `torch_compile_seconds` say the same of the world's control
+step compiled by torch.compile. With `--device cuda`, where that is what `ours` is, the table of ratios goes to batches
+of 65536, and nothing else is measured.
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ from torch import Tensor, nn
 
 from motorctl.agents import ControllerConfig, RecurrentController
 from motorctl.dynamics import LimbState, TorchLimb
-from motorctl.dynamics.compiled import compile_rollout
+from motorctl.dynamics.compiled import Episode, compile_rollout, torch_compiled
 from motorctl.dynamics.rollout import roll_out
 from motorctl.envs.limb import MUSCLES, load
 
@@ -72,6 +75,7 @@ def main() -> None:
         "--patience", type=float, default=400, help="longest time to quality of MotorNet, s (default 400)"
     )
     parser.add_argument("--device", choices=list(BATCHES), default="cpu")
+    parser.add_argument("--torch-compile", action="store_true", help="measure torch.compile too, on the CPU")
     parser.add_argument("--memory-of", nargs=3, metavar=("STEPS", "CHUNK", "HOW"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory_of:
@@ -87,7 +91,7 @@ def main() -> None:
     torch.manual_seed(0)
     torch.set_num_threads(options.threads)
     torch.optim.Adam([nn.Parameter(torch.zeros(1))])  # loads torch._dynamo, which costs both sides the same
-    figures = compare_speed(options.rounds, options.device)
+    figures = compare_speed(options.rounds, options.device, options.torch_compile)
     if options.device == "cpu":
         fastest = figures["steps_per_second"]["ours"]["batch_1024"]
         figures["matmul_fraction"] = {"batch_1024": fastest * gru_operations() / matmul_rate()}
@@ -101,18 +105,19 @@ def main() -> None:
         options.json.write_text(text + "\n", encoding="utf-8")
 
 
-def compare_speed(rounds: int, device: str) -> dict[str, Any]:
+def compare_speed(rounds: int, device: str, torch_too: bool) -> dict[str, Any]:
     """Iterations of each in turn, about half a second at a time."""
-    started = time.perf_counter()
-    ours = our_training(device)
-    ours(BATCHES[device][0])
-    compile_seconds = time.perf_counter() - started
+    ours, seconds = timed_start(partial(our_training, device), BATCHES[device][0])
+    figures: dict[str, Any] = {"compile_seconds": seconds}
     runs = {
         "motornet": motornet_training(device),
         "ours": ours,
-        "eager": our_training(device, compiled=False),
+        "eager": our_training(device, roll_out_in),
         "two_substeps": our_training(device, substeps=2),
     }
+    if torch_too:
+        start = partial(our_training, device, torch_compiled)
+        runs["torch_compile"], figures["torch_compile_seconds"] = timed_start(start, BATCHES[device][0])
     speeds: dict[str, dict[str, float]] = {name: {} for name in runs}
     ratios: dict[str, dict[str, float]] = {name: {} for name in runs}
     for batch in BATCHES[device]:
@@ -121,13 +126,16 @@ def compare_speed(rounds: int, device: str) -> dict[str, Any]:
         for name in runs:
             speeds[name][f"batch_{batch}"] = batch * STEPS / float(np.median([s[name] for s in seconds]))
             ratios[name][f"batch_{batch}"] = float(np.median([s["motornet"] / s[name] for s in seconds]))
-    return {
-        "ratio": ratios["ours"],
-        "eager_ratio": ratios["eager"],
-        "two_substeps_ratio": ratios["two_substeps"],
-        "steps_per_second": speeds,
-        "compile_seconds": compile_seconds,
-    }
+    ours_are = {("ratio" if name == "ours" else f"{name}_ratio"): ratios[name] for name in runs if name != "motornet"}
+    return ours_are | {"steps_per_second": speeds} | figures
+
+
+def timed_start(start: Callable[[], Iteration], batch: int) -> tuple[Iteration, float]:
+    """What trains, and how long it took from a model to the end of the first iteration (s)."""
+    started = time.perf_counter()
+    iteration = start()
+    iteration(batch)
+    return iteration, time.perf_counter() - started
 
 
 def _how_many(run: Iteration, batch: int) -> int:
@@ -210,12 +218,17 @@ class Reach:
         return start, self.limb.site_positions(LimbState(*torch.split(end, [2, 2, 6], dim=1)))[:, 0, :2]
 
 
-def our_training(device: str, compiled: bool = True, substeps: int = 1) -> Iteration:
+def roll_out_in(controller: RecurrentController, world: Reach, *example: Tensor) -> Episode:
+    """Without compiling, called as what compiles."""
+    return partial(roll_out, controller, world)
+
+
+def our_training(device: str, compiler: Any = compile_rollout, substeps: int = 1) -> Iteration:
     world, controller = Reach(device, substeps), our_controller(device)
     optimizer = torch.optim.Adam(controller.parameters(), LEARNING_RATE)
     state, target = world.draw(1)
     inputs = target[:, None].expand(-1, STEPS, -1)
-    run = compile_rollout(controller, world, state, inputs) if compiled else partial(roll_out, controller, world)
+    run = compiler(controller, world, state, inputs)
 
     def iteration(batch: int) -> float:
         state, target = world.draw(batch)
@@ -318,7 +331,7 @@ def episode_memory(steps: int, chunk: int, eager: bool) -> float:
     world, controller = Reach("cpu"), our_controller("cpu")
     state, target = world.draw(32)
     inputs = target[:, None].expand(-1, steps, -1)
-    run = partial(roll_out, controller, world) if eager else compile_rollout(controller, world, state, inputs)
+    run = (roll_out_in if eager else compile_rollout)(controller, world, state, inputs)
     rollout = run(state, inputs, checkpoint=chunk)
     torch.autograd.backward(rollout.outputs.square().mean())
     status = Path("/proc/self/status")

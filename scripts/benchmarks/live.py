@@ -37,8 +37,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
-import pylsl
+import psutil  # type: ignore[import-untyped]
+import pylsl  # type: ignore[import-untyped]
 import torch
 
 from motorctl.agents import ControllerConfig, RecurrentController
@@ -97,7 +97,7 @@ def run(rate: float, options: argparse.Namespace) -> tuple[dict[str, Any], np.nd
         command += ["--isolated"] * options.isolated + ["--cockpit"] * options.cockpit
         command += ["--actuator", options.actuator] if options.actuator else []
         live = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        memory = watch_memory(live)
+        memory = watch_memory(live)[-max(2, round((1 - SETTLED) * 60 * options.minutes)) :]
         if live.wait():
             raise SystemExit("motorctl live failed.")
         assert bare.stdin and bare.stdout
@@ -142,8 +142,7 @@ def stream(name: str) -> StreamInfo:
 
 def send(name: str) -> None:
     """Noise, sample by sample, each stamped when it is sent, until the input ends."""
-    stop = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.buffer.read(), stop.set()), daemon=True).start()
+    stop = ended_with_input()
     rng = np.random.default_rng(0)
     with LSLSink(stream(name)) as sink:
 
@@ -158,8 +157,7 @@ def send(name: str) -> None:
 
 def pull(name: str) -> None:
     """Ages of samples (ms, float32) to the output, when the input ends."""
-    over = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.buffer.read(), over.set()), daemon=True).start()
+    over = ended_with_input()
     inlet = pylsl.StreamInlet(find_stream(name=name, timeout=60.0))
     inlet.time_correction(10.0)
     inlet.open_stream(10.0)
@@ -169,6 +167,18 @@ def pull(name: str) -> None:
         if sample is not None:
             ages.append(1e3 * (pylsl.local_clock() - stamp))
     sys.stdout.buffer.write(np.array(ages[round(RATE) :], np.float32).tobytes())
+
+
+def ended_with_input() -> threading.Event:
+    """Set when standard input is closed, as it is when whoever has started this has ended."""
+    ended = threading.Event()
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        ended.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    return ended
 
 
 def watch_memory(process: subprocess.Popen[bytes]) -> list[tuple[float, float]]:
@@ -183,8 +193,8 @@ def watch_memory(process: subprocess.Popen[bytes]) -> list[tuple[float, float]]:
 
 
 def growth(memory: list[tuple[float, float]]) -> float:
-    """By the straight line through what was held, from when it has settled to the end (MiB)."""
-    times, sizes = np.array(memory[round(SETTLED * len(memory)) :]).T
+    """By the straight line through what was held (MiB)."""
+    times, sizes = np.array(memory).T
     slope = np.polyfit(times - times[0], sizes, 1)[0]
     return float(slope * (times[-1] - times[0]))
 

@@ -20,7 +20,7 @@ from motorctl.training.checkpoint import Checkpoint
 from motorctl.training.dagger import watch
 from motorctl.training.decoder_adaptation import RecursiveLeastSquares, SmoothBatch, readouts
 from motorctl.training.imitation import ImitationConfig
-from motorctl.training.in_loop import adapt_people, go_on, one_each, use_and_adapt
+from motorctl.training.in_loop import adapt_people, go_on, in_groups, one_each, use_and_adapt
 
 RATE = 25.0
 PIPELINE = Pipeline(PipelineConfig(rate=RATE, amplitude_band=(0.0, 8.0), power_bands=()), Brain().info)
@@ -54,11 +54,22 @@ def test_each_person_has_a_decoder_of_their_own() -> None:
             torch.testing.assert_close(commands[person], own[0], rtol=1e-4, atol=1e-5)
 
 
+def test_groups_share_controllers() -> None:
+    checkpoints = [random_checkpoint(seed) for seed in range(2)]
+    together, each = in_groups(checkpoints), one_each([checkpoints[0], checkpoints[0], checkpoints[1], checkpoints[1]])
+    states: list[Any] = [None, None]
+    for seed in range(3):
+        features = 20 * torch.randn(4, len(PIPELINE.names), generator=torch.Generator().manual_seed(seed))
+        commands, states[0] = together(features, states[0])
+        expected, states[1] = each(features, states[1])
+        torch.testing.assert_close(commands, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_adapted_decoders_move_the_hand_in_the_session_that_they_were_fitted_to() -> None:
     loop = make_loop(2)
     config = AdaptationConfig(training=ImitationConfig(epochs=12, learning_rate=2e-2, lane=10.0, horizon=2.0))
     told: list[int] = []
-    adapted, moment = adapt_people(random_checkpoint(0), loop, 0.5, config, seed=1, progress=told.append)
+    adapted, moment = adapt_people([random_checkpoint(0)], loop, 0.5, config, seed=1, progress=told.append)
     assert told == [1, 2]
     episodes, after = go_on(loop, moment, one_each(adapted), 2)
     assert len(episodes) == 4 and after.step > moment.step

@@ -54,16 +54,20 @@ class LSLSink:
 
 
 def signal_outlet(
-    info: StreamInfo, chunk_size: int = 0, metadata: Mapping[str, Any] | None = None
+    info: StreamInfo,
+    chunk_size: int = 0,
+    metadata: Mapping[str, Any] | None = None,
+    value_format: int = pylsl.cf_float32,
 ) -> pylsl.StreamOutlet:
-    """An outlet of float32 samples (EEG, or ``MoCap`` and the like), with labels, units and types in its metadata.
+    """An outlet of numbers (EEG, or ``MoCap`` and the like), with labels, units and types in its metadata.
 
     Args:
         info: the stream; an empty source_id is replaced by one made of this machine's name, the stream's and its type.
         chunk_size: samples sent at once; 0 sends what each push holds.
         metadata: more to say of it, plain JSON types, as JSON under ``desc/motorctl/NAME``.
+        value_format: of the numbers, one of pylsl's.
     """
-    return pylsl.StreamOutlet(_describe_outlet(info, pylsl.cf_float32, metadata or {}), chunk_size)
+    return pylsl.StreamOutlet(_describe_outlet(info, value_format, metadata or {}), chunk_size)
 
 
 def marker_outlet(name: str, source_id: str = "", metadata: Mapping[str, Any] | None = None) -> pylsl.StreamOutlet:
