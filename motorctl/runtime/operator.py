@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Protocol, cast
 
 import pylsl  # type: ignore[import-untyped]
 
@@ -124,8 +124,20 @@ def _listen(operator: Operator, markers: MarkerInlet, over: threading.Event) -> 
         operator.ask("stop", f"the operator's stream is lost: {error.problem}")
 
 
+class Asked(Protocol):
+    """An operator, or who passes on to one what is asked for."""
+
+    def ask(self, request: Request, /) -> object:
+        """For something."""
+        ...
+
+    def end(self) -> object:
+        """The run."""
+        ...
+
+
 @contextmanager
-def keyboard(operator: Operator) -> Iterator[None]:
+def keyboard(operator: Asked) -> Iterator[None]:
     """While this lasts, the operator asks for what is typed on the terminal, key by key. Ctrl-C stays what it is."""
     try:
         import termios

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from motorctl.errors import StreamError
+from motorctl.runtime.loop import Step
 from motorctl.runtime.operator import Operator
 from motorctl.runtime.record import STARTED
 
@@ -144,3 +145,20 @@ def recording_of(
     finally:
         over.set()
         watcher.join()
+
+
+BEGUN, ENDED = "recording", "recording has ended"
+"""Events that say so to who watches a run."""
+
+
+def told_of(operator: Operator, say: Callable[[str, float], None]) -> Callable[[Step], None]:
+    """A sink of a run's steps that says, as an event, when a recording has begun and when it has ended."""
+    told = False
+
+    def tell(step: Step) -> None:
+        nonlocal told
+        if bool(operator.record) != told:
+            told = bool(operator.record)
+            say(BEGUN if told else ENDED, step.time)
+
+    return tell

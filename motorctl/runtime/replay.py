@@ -99,12 +99,14 @@ def replay(config: ReplayConfig) -> None:
 
 
 def environment_of(session: SessionFile, checkpoint: Checkpoint, name: str | None) -> Env:
-    """What the replayed controller moves: by default the environment of the run, with its options."""
+    """What the replayed controller moves: the environment of the run if it takes the controller's commands."""
     said = session.description
-    if not said or name not in (None, said["environment"]):
-        return environment_for(checkpoint, name)
-    options = {k: v for k, v in said["options"].items() if k not in ("command", "control_rate")}
-    return environment_for(checkpoint, said["environment"], **options)
+    options: dict[str, Any] = {}
+    alike = said and (said["command"] == checkpoint.command or checkpoint.command == "class")
+    if alike and name in (None, said["environment"]):
+        name = said["environment"]
+        options = {k: v for k, v in said["options"].items() if k not in ("command", "control_rate")}
+    return environment_for(checkpoint, name, **options)
 
 
 def run_again(
