@@ -85,9 +85,10 @@ class Recorder:
 
     @property
     def last_words(self) -> str:
-        """The last line it has said."""
+        """The last line it has said, or that it was killed."""
         lines = self._words.strip().splitlines()
-        return lines[-1] if lines and STARTED not in lines[-1] else "it was killed."
+        killed = self.over and self._process.returncode < 0
+        return "it was killed" if killed or not lines else lines[-1]
 
     @property
     def _words(self) -> str:

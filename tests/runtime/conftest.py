@@ -127,7 +127,7 @@ class Run:
             inlet.open_stream(PATIENCE)
         self.commands: list[np.ndarray] = []
         self.times: list[float] = []
-        self.ages: list[float] = []
+        self.ages: list[tuple[float, float]] = []
         self.events: list[tuple[float, str]] = []
 
     def listen(self) -> None:
@@ -136,7 +136,8 @@ class Run:
         values, stamps = limb.pull_chunk(0.05, 4096, min_samples=1)
         self.commands += [np.array(row)[self._columns] for row in values]
         self.times += stamps
-        self.ages += [row[0] - row[3] for row in timing.pull_chunk(0.0, 4096)[0]]  # less what computing took
+        rows, stamps = timing.pull_chunk(0.0, 4096)
+        self.ages += [(when, row[0] - row[3]) for when, row in zip(stamps, rows, strict=True)]  # at the decision
         texts, stamps = events.pull_chunk(0.0, 4096)
         self.events += [(stamp, text) for stamp, (text,) in zip(stamps, texts, strict=True)]
         numbers, stamps = status.pull_chunk(0.0, 4096)
@@ -193,7 +194,7 @@ class Run:
         assert (np.abs(change[1:][free]) <= width * safety["rate"] * period + small).all()
         assert (np.abs(bend[free]) <= width * safety["acceleration"] * period**2 + small).all()
         begins = [t for t, *_ in self.phases]
-        for when, age in zip(self.times, self.ages, strict=False):
+        for when, age in self.ages:
             place = int(np.searchsorted(begins, when, "right")) - 1
             phase = self.phases[place][1] if place >= 0 else "idle"
             if phase == "running":  # the newest sample may be a period younger than the newest row of features
