@@ -1,5 +1,5 @@
-"""Pictures of docs/cockpit.md: `python scripts/figures/cockpit.py --controller RUN` runs the whole of it, the headset of
-a simulated person, `motorctl live --cockpit` and Chromium, and writes cockpit-light.png, cockpit-dark.png and
+"""Pictures of docs/cockpit.md: `python scripts/figures/cockpit.py --controller RUN` runs the whole of it, the headset
+of a simulated person, `motorctl live --cockpit` and Chromium, and writes cockpit-light.png, cockpit-dark.png and
 cockpit-terminal.svg to docs/pictures.
 
 RUN is a run folder of `motorctl demo --brain ideal`; the machine must have nothing else to do.
