@@ -195,7 +195,7 @@ def live(config: LiveConfig) -> None:
             config.seconds,
             config.seed,
             console,
-            trials=tape.told(cued or free_reaching),
+            trials=tape.told(cued or free_reaching, decoder),
             safety=config.safety,
             operator=operator,
             guide=guide,
