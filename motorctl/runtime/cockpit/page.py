@@ -25,7 +25,7 @@ LEFT, RIGHT = 470, 380
 """Widths of the two columns (pixels)."""
 EEG_HEIGHT = 520
 """Of the traces (pixels)."""
-UNHEARD = "No run hears this cockpit, or it listens to another one."
+UNHEARD = "No run hears this cockpit."
 SETTLING = 1.0
 """How long the slider stays where somebody has put it, before it follows the run again (s)."""
 CUE_STAYS = 10.0
