@@ -158,10 +158,9 @@ def live(config: LiveConfig) -> None:
     streams = LoopStreams(
         config.limb_stream, env, config.safety, str(config.controller), delay, lambda: reader.gated_share
     )
-    operator, tally, log, period = Operator(), Tally(), TrialLog(), 1 / streams.description["control_rate"]
-    guide = Assistance(
-        config.assist, config.fade, operator, expert_of(checkpoint.steer), 1 / env.get_wrapper_attr("control_rate")
-    )
+    operator, tally, log = Operator(), Tally(), TrialLog()
+    period = 1 / streams.description["control_rate"]
+    guide = Assistance(config.assist, config.fade, operator, expert_of(checkpoint.steer), period)
     tape = Tape(streams, reader, operator, asdict(config))
     known_by = found.source_id() or found.name()
     recorded = [known_by, *streams.names, *tape.names]

@@ -15,12 +15,13 @@ import tyro
 from numpy.typing import NDArray
 from rich.console import Console
 
-from motorctl.agents import Stepper
-from motorctl.envs import Env, make_env
+from motorctl.envs import Env
 from motorctl.errors import ConfigurationError
 from motorctl.runs import check_json_path, open_run_folder, write_json
+from motorctl.runtime.class_control import ClassControl
 from motorctl.runtime.limb_stream import LoopStreams
 from motorctl.runtime.loop import Sink, Step, free_reaching, run_loop
+from motorctl.runtime.matching import decoder_for, environment_for
 from motorctl.runtime.operator import Operator
 from motorctl.runtime.reader import Reader
 from motorctl.runtime.report import number, print_table, summary_rows
@@ -73,8 +74,9 @@ def replay(config: ReplayConfig) -> None:
             raise ConfigurationError(f"'{config.session}' does not say which controller ran.", "Name --controller.")
         checkpoint = load_checkpoint(Path(ran))
     env = environment_of(session, checkpoint, config.environment)
-    if session.description and session.description["control_rate"] != checkpoint.pipeline.config.rate:
-        session = session.at_rate(checkpoint.pipeline.config.rate)
+    rate = env.get_wrapper_attr("control_rate")
+    if session.description and session.description["control_rate"] != rate:
+        session = session.at_rate(rate)
     folder = open_run_folder(config.out, "replay", config)
     sinks: list[Sink] = []
     safety = SafetyConfig(**_tuples(session.description.get("safety", {})))
@@ -97,12 +99,13 @@ def replay(config: ReplayConfig) -> None:
 
 def environment_of(session: SessionFile, checkpoint: Checkpoint, name: str | None) -> Env:
     """What the replayed controller moves: the environment of the run if it takes the controller's commands."""
-    said, rate = session.description, checkpoint.pipeline.config.rate
+    said = session.description
     options: dict[str, Any] = {}
-    if said and said["command"] == checkpoint.command and name in (None, said["environment"]):
+    alike = said and (said["command"] == checkpoint.command or checkpoint.command == "class")
+    if alike and name in (None, said["environment"]):
         name = said["environment"]
         options = {k: v for k, v in said["options"].items() if k not in ("command", "control_rate")}
-    return make_env(name or checkpoint.environment, command=checkpoint.command, control_rate=rate, **options)
+    return environment_for(checkpoint, name, **options)
 
 
 def run_again(
@@ -120,14 +123,15 @@ def run_again(
     """
     operator = Operator()
     reader = ReplayedReader(session, checkpoint.pipeline, operator, real_time)
-    seed = int(session.description.get("run", {}).get("seed", 0))
+    run = session.description.get("run", {})
+    control = ClassControl(**_tuples(run.get("classes", {})))
     return list(
         run_loop(
             reader,
-            Stepper(checkpoint.controller),
+            decoder_for(checkpoint, control, env),
             env,
             math.inf,
-            seed,
+            int(run.get("seed", 0)),
             sinks,
             trials=reader.trials,
             safety=safety,

@@ -53,7 +53,7 @@ def test_classes_that_mean_nothing_are_refused(command, meaning, problem):
         commands_of(ClassControl(meaning), NAMES, env)
 
 
-@pytest.fixture(scope="module", params=["rhythms", "csp"])
+@pytest.fixture(scope="module", params=["rhythms", pytest.param("csp", marks=pytest.mark.slow)])
 def trained(request, tmp_path_factory, write_edf) -> tuple[Checkpoint, Recording]:
     """A controller, and a recording that it has never seen."""
     folder: Path = tmp_path_factory.mktemp(request.param)
@@ -161,7 +161,7 @@ def test_a_class_is_kept_until_another_is_probable_enough():
         command, state = decoder.step(np.array([logit, 0.0]), state)
         given.append(command.tolist())
     nothing, first, second = [0, 0], [1, 0], [0, 1]
-    assert given == [nothing, nothing, first, first, first, first, first, first, second, second]
+    assert given == [nothing, nothing, first, first, first, first, first, second, second, second]
 
 
 def test_probabilities_of_logits_that_are_not_finite_are_nan():
