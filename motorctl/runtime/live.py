@@ -23,9 +23,10 @@ from motorctl.runtime.assist import Assistance, Fade, check_share, expert_of
 from motorctl.runtime.calm import calm
 from motorctl.runtime.class_control import ClassControl, ClassDecoder, CuedClasses
 from motorctl.runtime.cued_trials import CuedTrials
+from motorctl.runtime.demonstration import AskedAloud
 from motorctl.runtime.limb_stream import LoopStreams
 from motorctl.runtime.loop import Actuator, Decoder, Guide, Sink, Step, Trials, free_reaching, run_loop
-from motorctl.runtime.matching import decoder_for, environment_for
+from motorctl.runtime.matching import commands_by_class, decoder_for, environment_for
 from motorctl.runtime.operator import Operator, keyboard, operator_stream, remote
 from motorctl.runtime.pace import Pacing
 from motorctl.runtime.reader import Reader
@@ -153,15 +154,16 @@ def live(config: LiveConfig) -> None:
         config.limb_stream, env, config.safety, str(config.controller), delay, lambda: reader.gated_share
     )
     operator, tally, log, period = Operator(), Tally(), TrialLog(), 1 / streams.description["control_rate"]
-    guide = Assistance(
-        config.assist, config.fade, operator, expert_of(checkpoint.steer), 1 / env.get_wrapper_attr("control_rate")
-    )
+    guide = Assistance(config.assist, config.fade, operator, expert_of(checkpoint.steer), period)
     tape = Tape(streams, reader, operator, asdict(config))
     recorded = [found.source_id() or found.name(), *streams.names, *tape.names]
     recorded += [m.name for m in (markers, *remotes) if m]
     later = [operator_stream(config.limb_stream), *([] if markers else [f"{source.info.name} markers"])]
     say = partial(console.print, highlight=False, markup=False)
     kept: list[Step] = []
+    asking = []
+    if isinstance(decoder, ClassDecoder) and not cued:
+        asking = [AskedAloud(commands_by_class(checkpoint, config.classes, env), streams.say)]
     with (
         hardware_of(config.actuator, streams.description, config.safety, operator) as (actuator, check_actuator),
         adapting(checkpoint, config.learning, env, operator) if config.adapt else nullcontext() as pupil,
@@ -180,6 +182,7 @@ def live(config: LiveConfig) -> None:
                 log,
                 check_actuator,
                 stop_for_dead(source, operator),
+                *asking,
                 *([pupil.learn] if pupil else []),
                 *([kept.append] if config.chance else []),
             ],
