@@ -89,8 +89,8 @@ def operator_stream(limb_stream: str) -> str:
 
 @contextmanager
 def remote(operator: Operator, markers: Iterable[MarkerInlet], wanted: str) -> Iterator[None]:
-    """While this lasts, the operator asks for what comes on ``markers``, and on every stream called ``wanted`` from when
-    it appears: each is listened to in a thread of its own, so that the loop is never held up."""
+    """While this lasts, the operator asks for what comes on ``markers``, and on every stream called ``wanted`` from
+    when it appears: each is listened to in a thread of its own, so that the loop is never held up."""
     over = threading.Event()
     threads = [threading.Thread(target=_listen, args=(operator, inlet, over), daemon=True) for inlet in markers]
     threads.append(threading.Thread(target=_await, args=(operator, wanted, over), daemon=True))
