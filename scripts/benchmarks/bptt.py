@@ -24,15 +24,16 @@ memory_mib.STEPS.kept, .checkpointed    peak of a process that takes the gradien
                          lanes, with all activations kept or checkpointed every 50 steps; .kept_eager,
                          .checkpointed_eager (not of 5000 steps, which takes minutes) without compiling
 
-With `--torch-compile`, `torch_compile_ratio.batch_N` and `torch_compile_seconds` say the same of the world's control
-step compiled by torch.compile. With `--device cuda`, where that is what `ours` is, the table of ratios goes to batches
-of 65536, and nothing else is measured.
+`--parts speed quality memory` chooses among them; F is written after each. With `--torch-compile`,
+`torch_compile_ratio.batch_N` and `torch_compile_seconds` say the same of the world's control step compiled by
+torch.compile. With `--device cuda`, where that is what `ours` is, the table of ratios goes to batches of 65536, and
+nothing else is measured.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
+import importlib.util
 import json
 import platform
 import resource
@@ -76,33 +77,43 @@ def main() -> None:
     )
     parser.add_argument("--device", choices=list(BATCHES), default="cpu")
     parser.add_argument("--torch-compile", action="store_true", help="measure torch.compile too, on the CPU")
+    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), help="what to measure")
     parser.add_argument("--memory-of", nargs=3, metavar=("STEPS", "CHUNK", "HOW"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory_of:
         steps, chunk, how = options.memory_of
         print(episode_memory(int(steps), int(chunk), how == "eager"))
         return
-    try:
-        importlib.import_module("motornet")
-    except ImportError:
+    if set(options.parts) - {"memory"} and importlib.util.find_spec("motornet") is None:
         sys.exit("MotorNet is not installed. Install it with: pip install 'motorctl[bench]'")
     if options.device == "cuda" and not torch.cuda.is_available():
         sys.exit("torch finds no GPU. Leave out --device cuda.")
     torch.manual_seed(0)
     torch.set_num_threads(options.threads)
     torch.optim.Adam([nn.Parameter(torch.zeros(1))])  # loads torch._dynamo, which costs both sides the same
+    machine = {"torch": torch.__version__, "python": platform.python_version(), "cpu": platform.machine()}
+    figures: dict[str, Any] = {"machine": {**machine, "threads": options.threads, "device": options.device}}
+    for part in options.parts if options.device == "cpu" else ["speed"]:
+        figures |= PARTS[part](options)
+        if options.json:  # what is measured so far
+            options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(figures, indent=2))
+
+
+def compare_all_speeds(options: argparse.Namespace) -> dict[str, Any]:
+    """Ratios, and on a CPU the share of what it could do at most."""
     figures = compare_speed(options.rounds, options.device, options.torch_compile)
     if options.device == "cpu":
         fastest = figures["steps_per_second"]["ours"]["batch_1024"]
         figures["matmul_fraction"] = {"batch_1024": fastest * gru_operations() / matmul_rate()}
-        figures["time_to_quality"] = compare_quality(options.patience)
-        figures["memory_mib"] = compare_memory()
-    machine = {"torch": torch.__version__, "python": platform.python_version(), "cpu": platform.machine()}
-    figures["machine"] = {**machine, "threads": options.threads, "device": options.device}
-    text = json.dumps(figures, indent=2)
-    print(text)
-    if options.json:
-        options.json.write_text(text + "\n", encoding="utf-8")
+    return figures
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+    "speed": compare_all_speeds,
+    "quality": lambda options: {"time_to_quality": compare_quality(options.patience)},
+    "memory": lambda options: {"memory_mib": compare_memory()},
+}
 
 
 def compare_speed(rounds: int, device: str, torch_too: bool) -> dict[str, Any]:
