@@ -275,6 +275,7 @@ def _read_on(ring: Ring, pipe: Connection, uid: str, timeout: float, unit: str |
         _say(pipe, info=source.info.to_dict())
         pipe.recv_bytes()
         with source:
+            hurry()
             _say(pipe, opened=True)
             while not pipe.poll():
                 try:
