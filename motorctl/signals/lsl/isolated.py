@@ -24,6 +24,7 @@ import pylsl  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from motorctl.errors import StreamError, StreamLost
+from motorctl.priority import hurry
 from motorctl.signals.lsl.description import differences
 from motorctl.signals.lsl.find import describe, find_stream, hush, seen
 from motorctl.signals.lsl.source import LSLSource
