@@ -120,11 +120,11 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     shown = demonstration(config, env, cues)
     console.print(WHAT_TO_DO[calibration.steer])
     recorded = [found.source_id() or found.name(), *streams.names, *(inlet.name for inlet in remotes)]
-    say = partial(console.print, highlight=False, markup=False)
+    commanded, say = operator_stream(config.limb_stream), partial(console.print, highlight=False, markup=False)
     moved = Moved(60 * config.minutes, operator, 1 / env.get_wrapper_attr("control_rate"))
     with (
-        recording_of(recorded, [], config.out, config.out.parent, operator, say),
-        remote(operator, remotes, operator_stream(config.limb_stream)),
+        recording_of(recorded, [commanded], config.out, config.out.parent, operator, say),
+        remote(operator, remotes, commanded),
     ):
         ended = show(reader, env, shown, [streams, cues, shown.told, moved], config, operator, console)
     ended = "complete" if moved.complete else ended

@@ -23,7 +23,7 @@ from motorctl.training.decoder_adaptation import Rule
 
 Array = NDArray[np.floating]
 
-_START = 60.0  # s for the process to start and import, on a machine that is busy
+_START = 120.0  # s for the process to start and import, on a machine that is busy
 _WAITING = 1000  # rows that may wait for a learner that is slow; more are dropped
 
 

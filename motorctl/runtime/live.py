@@ -24,9 +24,10 @@ from motorctl.runtime.calm import calm
 from motorctl.runtime.class_control import ClassControl, ClassDecoder, CuedClasses
 from motorctl.runtime.cockpit.child import cockpit_of, talking_to
 from motorctl.runtime.cued_trials import CuedTrials
+from motorctl.runtime.demonstration import AskedAloud
 from motorctl.runtime.limb_stream import LoopStreams
 from motorctl.runtime.loop import Actuator, Decoder, Guide, Sink, Step, Trials, free_reaching, run_loop
-from motorctl.runtime.matching import decoder_for, environment_for
+from motorctl.runtime.matching import commands_by_class, decoder_for, environment_for
 from motorctl.runtime.operator import Operator, keyboard, operator_stream, remote
 from motorctl.runtime.pace import Pacing
 from motorctl.runtime.reader import Reader
@@ -168,6 +169,9 @@ def live(config: LiveConfig) -> None:
     later = [operator_stream(config.limb_stream), *([] if markers else [f"{source.info.name} markers"])]
     say = partial(console.print, highlight=False, markup=False)
     kept: list[Step] = []
+    asking = []
+    if isinstance(decoder, ClassDecoder) and not cued:
+        asking = [AskedAloud(commands_by_class(checkpoint, config.classes, env), streams.say)]
     with (
         talking_to(folder / "log.txt", console, config.tui),
         hardware_of(config.actuator, streams.description, config.safety, operator) as (actuator, check_actuator),
@@ -189,13 +193,14 @@ def live(config: LiveConfig) -> None:
                 log,
                 check_actuator,
                 stop_for_dead(source, operator),
+                *asking,
                 *([pupil.learn] if pupil else []),
                 *([kept.append] if config.chance else []),
             ],
             config.seconds,
             config.seed,
             console,
-            trials=tape.told(cued or free_reaching),
+            trials=tape.told(cued or free_reaching, decoder),
             safety=config.safety,
             operator=operator,
             guide=guide,

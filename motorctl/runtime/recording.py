@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -93,6 +94,12 @@ class Recorder:
         return os.pread(self._said.fileno(), 1 << 20, 0).decode(errors="replace")
 
 
+def free_name(folder: Path) -> Path:
+    """``session.xdf``, ``session-2.xdf``, ... in ``folder``, the first that is not there."""
+    names = (f"session{f'-{count}' if count > 1 else ''}.xdf" for count in itertools.count(1))
+    return next(folder / name for name in names if not (folder / name).exists())
+
+
 @contextmanager
 def recording_of(
     streams: Sequence[str], later: Sequence[str], path: Path | None, folder: Path, operator: Operator, say: Say
@@ -112,18 +119,19 @@ def recording_of(
         operator.record = True
 
     def watch() -> None:
-        recorder, count = first, 0
+        recorder = first
         while not over.wait(POLL):
             if recorder and recorder.over:
-                words = recorder.last_words
+                begun, words = recorder.begun, recorder.last_words
                 recorder.end()
                 recorder, operator.record = None, None
-                operator.ask("stop", f"the recording has ended: {words}")
+                if begun:
+                    operator.ask("stop", f"the recording has ended: {words}")
+                else:
+                    say(f"Nothing is recorded: {words}")
             elif operator.record and not recorder:
-                count += 1
-                name = folder / f"session{f'-{count}' if count > 1 else ''}.xdf"
-                recorder = Recorder(name, streams, later)
-                say(f"Recording to {name}.")
+                recorder = Recorder(free_name(folder), streams, later)
+                say(f"Recording to {recorder.path}.")
             elif operator.record is False and recorder:
                 say(recorder.end())
                 recorder = None
