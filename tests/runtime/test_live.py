@@ -20,6 +20,7 @@ import pyxdf
 from pylsl import StreamInlet
 
 from motorctl.agents import ControllerConfig
+from motorctl.cli import main
 from motorctl.errors import ConfigurationError
 from motorctl.runtime.headset import HeadsetConfig, headset
 from motorctl.signals.lsl import find_stream, marker_outlet, open_source
@@ -237,8 +238,7 @@ def test_a_controller_of_classes_moves_the_leg_and_hardware(
     monkeypatch.chdir(tmp_path)
     Path("my_robot.py").write_text(ROBOT)
     train = ["train", "classify", "--recordings", cued_edf("a.edf"), "--cues", "T1=left", "T2=right"]
-    trained = start(*train, "--permutations", 0, "--out", "trained", "--json", "t.json")
-    results(trained, tmp_path / "t.json")
+    main(list(map(str, [*train, "--permutations", 0, "--out", "trained"])))
     start("headset", "--recording", cued_edf("b.edf", seed=1), "--name", stream_name, "--start", 10, "--loop")
     options = ["--environment", "motorctl/LegGait-v0", "--classes.meaning", "left=walk", "right=stand"]
     options += ["--actuator", "my_robot:Robot", "--seconds", 20, "--limb-stream", f"{stream_name}-limb"]
