@@ -275,7 +275,7 @@ def losses(told: list[tuple[float, str]]) -> Iterator[tuple[float, float]]:
     for when, text in told:
         kind = text.split(": ")[1]
         if kind == "lost" and since is None:
-            since = when
+            since = when - float(text.split(" for ")[1].removesuffix(" s"))  # nothing had come for so long
         elif kind == "back" and since is not None:
             yield since, when
             since = None

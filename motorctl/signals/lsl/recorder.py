@@ -89,7 +89,7 @@ class RecordedStream:
         self._block: Block | None = None  # not yet written
         self._events: deque[Event] = deque()
         self._timeline: Timeline | None = None
-        self._away = float("nan")  # since when
+        self._away = self._heard = float("nan")  # since when; when something came last
         self._clock_due = self._offset = self._rate = 0.0
 
     def connect(self, found: pylsl.StreamInfo, timeout: float) -> None:
@@ -119,7 +119,8 @@ class RecordedStream:
         except LostError:
             self.losses += 1
             self._inlet, self._coming, self._away = None, self._appearing(), pylsl.local_clock()
-            self._tell("lost", "the stream is gone")
+            quiet = pylsl.local_clock() - self._heard
+            self._tell("lost", f"the stream is gone; nothing has come for {quiet:.3f} s")
             say(f"{self.name} is lost.")
 
     def _write_block(self, inlet: pylsl.StreamInlet) -> int:
@@ -133,6 +134,7 @@ class RecordedStream:
         self._writer.append(self._number, values, stamps)
         self._block = None
         self.samples += len(stamps)
+        self._heard = float(pylsl.local_clock()) if len(stamps) else self._heard
         return len(stamps)
 
     def _look(self, values: NDArray[np.generic], stamps: NDArray[np.float64]) -> None:
@@ -190,7 +192,7 @@ class RecordedStream:
             self._timeline.open_again(float(pylsl.local_clock()))
         if source_id := full.source_id():
             self._fits = lambda other: bool(other.source_id() == source_id)
-        self._clock_due = 0.0
+        self._clock_due, self._heard = 0.0, float(pylsl.local_clock())
         return inlet
 
 
