@@ -8,6 +8,7 @@ RUN is a run folder of `motorctl demo --brain ideal`; the machine must have noth
 from __future__ import annotations
 
 import argparse
+import io
 import shutil
 import subprocess
 import sys
@@ -91,9 +92,8 @@ def take_terminal(path: Path) -> None:
         eeg = run.eeg.stream
         assert eeg
         quality = channel_quality(eeg.info, eeg.history, eeg.age)
-        console = Console(width=104, record=True, file=None)
-        with console.capture():
-            console.print(picture(run, run.snapshot(), quality, heard=True))
+        console = Console(width=104, record=True, file=io.StringIO())
+        console.print(picture(run, run.snapshot(), quality, heard=True))
         path.write_text(console.export_svg(title="motorctl live --tui"), encoding="utf-8")
 
 

@@ -239,7 +239,7 @@ class Page:
         put(self._eeg_words, words.quality_html(self._quality, self._run.eeg.trouble, name, rate, self._scale))
 
 
-NUDGES = (1.0, 2.0, 5.0, 15.0)
+NUDGES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
 """When plots are laid out anew (s after a browser has come); slow ones need longer."""
 RECORDING = "Stop recording"
 """Label of the button while a recording is made."""
