@@ -38,7 +38,7 @@ def test_a_damaged_state_is_said_in_one_line(text: str, tmp_path: Path) -> None:
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").touch()
-    with pytest.raises(ConfigurationError, match="holds no session"):
+    with pytest.raises(ConfigurationError, match="no session"):
         session(SessionConfig("cap", tmp_path))
 
 
