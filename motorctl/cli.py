@@ -57,6 +57,7 @@ COMMANDS = {
     "record": ("motorctl.runtime.record:record", "record LSL streams into an XDF file"),
     "replay": ("motorctl.runtime.replay:replay", "run a recorded session again through any controller"),
     "live": ("motorctl.runtime.live:live", "move the limb from a live EEG stream"),
+    "cockpit": ("motorctl.runtime.cockpit.command:cockpit", "show a run and steer it, in the browser or the terminal"),
 }
 """Command to the function that runs it, loaded only when it is called for, and to one line on what it does. The
 function takes one argument, a dataclass: the command's configuration."""

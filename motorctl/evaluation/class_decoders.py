@@ -19,7 +19,7 @@ from motorctl.signals.stream import StreamInfo
 from motorctl.training.csp import BAND, CHANNELS, COMPONENTS
 
 try:
-    from sklearn.base import BaseEstimator, TransformerMixin, clone  # type: ignore[import-untyped]
+    from sklearn.base import BaseEstimator, TransformerMixin, clone, is_classifier  # type: ignore[import-untyped]
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis  # type: ignore[import-untyped]
     from sklearn.feature_selection import SelectKBest, f_classif  # type: ignore[import-untyped]
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
@@ -43,6 +43,8 @@ RHYTHMS = ((7.0, 13.0), (13.0, 20.0), (20.0, 30.0))
 SELECTED = 8
 """How many features of the filter bank are kept (Ang et al. 2008: four pairs at most)."""
 NEIGHBOURS = 5
+EPOCHS = 50
+"""Of braindecode's networks."""
 
 
 class Pick(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -246,6 +248,8 @@ def make_class_decoder(name: str, info: StreamInfo, seed: int = 0) -> Any:
     if name.startswith("braindecode:"):
         return _braindecode(name.partition(":")[2], seed)
     estimator = import_estimator(name, seed, CLASS_DECODERS)
+    if not is_classifier(estimator):
+        raise ConfigurationError(f"'{name}' recognises no classes.", "Give a classifier, such as sklearn.svm:SVC.")
     if get_tags(estimator).input_tags.three_d_array:
         return estimator
     return Chain([*_powers(info), ("estimator", estimator)])
@@ -265,7 +269,7 @@ def import_estimator(name: str, seed: int, known: Mapping[str, Any]) -> Any:
         )
     try:
         estimator = getattr(import_module(module), attribute)()
-    except (ImportError, AttributeError, TypeError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigurationError(
             f"'{name}' cannot be made ({reason}).",
@@ -283,12 +287,24 @@ def _braindecode(network: str, seed: int) -> Any:
     38:5391-5420)."""
     try:
         braindecode = import_module("braindecode")
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # a library that it loads may not fit torch
+        reason = (str(error).splitlines() or ["?"])[0]
         raise ConfigurationError(
-            f"The network {network} needs braindecode, which is not installed.",
+            f"The network {network} needs braindecode, which cannot be loaded ({reason}).",
             "Install it with pip install braindecode, or leave the decoder out.",
         ) from error
+    if not hasattr(import_module("braindecode.models"), network):
+        raise ConfigurationError(f"braindecode has no network '{network}'.", "Give one such as ShallowFBCSPNet.")
     import torch
 
     torch.manual_seed(seed)
-    return braindecode.EEGClassifier(network, train_split=None, max_epochs=30, verbose=0)
+    return braindecode.EEGClassifier(
+        network,
+        train_split=None,
+        max_epochs=EPOCHS,
+        batch_size=16,
+        iterator_train__drop_last=False,  # by default, whatever is left of a batch: all of a session with few trials
+        optimizer=torch.optim.AdamW,
+        optimizer__lr=1e-3,
+        verbose=0,
+    )

@@ -27,6 +27,11 @@ SAME = {
     "evaluate reaching": ("env", "seed"),
 }
 """What runs of a command must have in common."""
+NEEDED = {
+    "evaluate decoding": {"decoders", "comparisons", "data", "kind", "protocol", "tested", "permutations", "seed"},
+    "evaluate reaching": {"controllers", "comparisons", "data", "env", "seed"},
+}
+"""What the results of a command hold."""
 
 
 @dataclass(frozen=True)
@@ -180,8 +185,12 @@ def read_results(folder: Path) -> Results:
         raise ConfigurationError(
             f"There are no results in {folder}.", "Name a folder that 'motorctl evaluate' wrote to the end."
         ) from error
-    if results.get("command") not in SAME:
+    if not isinstance(results, dict) or results.get("command") not in SAME:
         raise ConfigurationError(f"{folder} is no run of 'motorctl evaluate'.", "Name one that is.")
+    if lacking := NEEDED[results["command"]] - set(results):
+        raise ConfigurationError(
+            f"The results in {folder} lack {', '.join(sorted(lacking))}.", "Evaluate again with this version."
+        )
     return results
 
 

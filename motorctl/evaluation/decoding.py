@@ -6,7 +6,8 @@ Chance is not assumed: the same folds are run again with labels, or targets, dea
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -21,7 +22,7 @@ from motorctl.evaluation.baselines import BASELINES, mean_trajectory, phase_only
 from motorctl.evaluation.decoding_data import ClassData, DecodingData, ValueData, load
 from motorctl.evaluation.protocols import Fold, Protocol, inner_folds, make_folds
 from motorctl.evaluation.scores import class_scores, mean_value_scores, value_moments
-from motorctl.evaluation.value_decoders import Controlled, Stretches, one_row, value_decoder
+from motorctl.evaluation.value_decoders import Stretches, step_cost, value_decoder
 from motorctl.runs import plain
 from motorctl.threads import one_thread
 from motorctl.training.scaling import Scaling, fit_scaling
@@ -68,9 +69,10 @@ def evaluate_fold(task: FoldTask) -> Result:
 
     Returns:
         as JSON types, what the task was (``decoder``, ``fold``, ``fold_name``, ``permutation``), how many units were
-        learned from and tested on (``train``, ``test``), the ``options`` chosen, ``scores``, ``cost`` (unpermuted
-        only); for classes ``labels``, ``probabilities``, ``block`` and ``graded``; for values
-        ``moments`` (:func:`~motorctl.evaluation.scores.value_moments`), and unpermuted ``traces``.
+        learned from and tested on (``train``, ``test``), the ``options`` chosen, ``scores``, ``cost`` and
+        ``losses`` of every epoch (unpermuted only); for classes ``labels``, ``probabilities``, ``block`` and
+        ``graded``; for values ``moments`` (:func:`~motorctl.evaluation.scores.value_moments`), and unpermuted
+        ``traces``.
 
     Raises:
         MotorctlError: the data cannot be read, or a decoder cannot learn from them.
@@ -143,15 +145,10 @@ def decode_classes(
             "Give more recordings, or choose another --protocol.name.",
         )
     estimator = make_class_decoder(decoder, data.info, seed).set_params(**options)
-    try:
-        estimator.fit(data.epochs[fold.train], labels)
-    except (ValueError, np.linalg.LinAlgError) as error:
-        reason = (str(error).splitlines() or ["?"])[0]
-        raise ConfigurationError(
-            f"{decoder} cannot learn from {len(labels)} trials ({reason}).", "Leave it out, or give more trials."
-        ) from error
     asked = data.epochs[fold.test]
-    probabilities, graded = ask(estimator, asked, len(data.names))
+    with plainly(decoder, len(labels)):
+        estimator.fit(data.epochs[fold.train], labels)
+        probabilities, graded = ask(estimator, asked, len(data.names))
     result: Result = {
         "scores": class_scores(data.labels[fold.test], probabilities, data.seconds, graded),
         "labels": data.labels[fold.test].tolist(),
@@ -167,7 +164,32 @@ def decode_classes(
             "memory_bytes": memory,
             "flops": cost.decision_flops(estimator, *asked.shape[1:]),
         }
+        result["losses"] = losses_of(estimator)
     return result
+
+
+@contextmanager
+def plainly(decoder: str, trials: int) -> Iterator[None]:
+    """What a library says of data that its decoder cannot use comes as one line.
+
+    Raises:
+        ConfigurationError: it cannot.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, RuntimeError, np.linalg.LinAlgError) as error:
+        reason = (str(error).splitlines() or ["?"])[0]
+        raise ConfigurationError(
+            f"{decoder} cannot learn from {trials} trials ({reason}).", "Leave it out, or give more or other trials."
+        ) from error
+
+
+def losses_of(estimator: Any) -> list[float]:
+    """Of every epoch, of what learns in epochs: ours, scikit-learn's and those of skorch, which braindecode's are."""
+    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    if hasattr(last, "history_"):
+        return [float(np.mean([batch["train_loss"] for batch in epoch["batches"]])) for epoch in last.history_]
+    return list(getattr(last, "losses_", getattr(last, "loss_curve_", ())))
 
 
 def ask(estimator: Any, epochs: NDArray[np.floating], classes: int) -> tuple[NDArray[np.float64], bool]:
@@ -198,7 +220,7 @@ def decode_values(
         raise ConfigurationError(
             f"There is no target to learn from where the test is {fold.name}.", "Give more recordings."
         )
-    moments, traces, spent = [], [], {}
+    moments, traces, spent, losses = [], [], {}, []
     if decoder in BASELINES:
         says = mean_trajectory if decoder == "mean-trajectory" else phase_only
         said = [says(known, (data.sequences[n].targets[rows], data.sequences[n].trial[rows])) for n, rows in tested]
@@ -207,7 +229,8 @@ def decode_values(
         outputs = fit_targets(np.concatenate([s.targets for s in train]))
         parts = [(inputs.apply(measured(s)).values.numpy(), outputs.standardise(s.targets)) for s in train]
         given = Stretches(parts, [s.trial for s in train], data.rate)
-        learned = value_decoder(decoder, seed).learn(given, seed, **options)
+        with plainly(decoder, len(fold.train)):
+            learned = value_decoder(decoder, seed).learn(given, seed, **options)
         warm = round(data.gap * data.rate)
         said = []
         for n, rows in tested:
@@ -215,13 +238,7 @@ def decode_values(
             read = inputs.apply(measured(data.sequences[n][first : rows.stop])).values.numpy()
             said.append(outputs.invert(learned.predict(read)[rows.start - first :]).astype(float))
         if in_full:
-            numbers, memory = cost.size(learned)
-            spent = {
-                "latency_ms": cost.latency_ms(one_row(learned, parts[0][0][:1])),
-                "parameters": numbers,
-                "memory_bytes": memory,
-                "flops": cost.step_flops(learned.controller) if isinstance(learned, Controlled) else None,
-            }
+            spent, losses = step_cost(learned, parts[0][0][:1]), list(getattr(learned, "losses", ()))
     for (n, rows), decoded in zip(tested, said, strict=True):
         s = data.sequences[n][rows]
         there = s.features.mask.all(axis=1, keepdims=True)
@@ -231,7 +248,7 @@ def decode_values(
         traces.append({"recording": n, "times": s.features.times.tolist(), "targets": targets, "decoded": decoded})
     result: Result = {"scores": mean_value_scores(moments), "moments": [m.tolist() for m in moments]}
     if in_full:
-        result["cost"] = spent
+        result |= {"cost": spent, "losses": losses}
         result["traces"] = [t | {k: t[k].tolist() for k in ("targets", "decoded")} for t in traces]
     return result
 

@@ -271,7 +271,7 @@ def load_windows(data: DecodingData, recordings: list[Recording]) -> ClassData:
                 "Choose a shorter --online-window, or leave the recording out.",
             )
     units = make_units(data, of, [e - data.online_window for e in ends], ends, blocks[1:])
-    seconds = data.online_step
+    seconds = data.online_window  # windows that overlap do not decide anew
     return ClassData(info, np.stack(epochs), np.array(labels), names, units, pipeline.memory, seconds, left_out)
 
 

@@ -24,8 +24,9 @@ from motorctl.evaluation.closed_loop import ClosedLoop, Decide
 from motorctl.evaluation.episodes import Episode, Recorder
 from motorctl.evaluation.movement import Movement, integral, movement_figures
 from motorctl.evaluation.pursuit import pursuit
-from motorctl.evaluation.reaching_decoders import RATE, decoder
+from motorctl.evaluation.reaching_decoders import RATE, Decoder, decoder
 from motorctl.evaluation.reaching_people import person_of, usual_user
+from motorctl.evaluation.value_decoders import Controlled, step_cost
 from motorctl.person.brain import make_brain
 from motorctl.runs import plain
 from motorctl.runtime.simulate import parse_options
@@ -94,7 +95,8 @@ def evaluate_reaching_task(task: ReachingTask) -> Result:
 
     ``people``, ``radius`` (m), ``targets`` to choose from (None without a choice), ``episodes``, ``movements``, and of
     pursuit ``pursuits``, each a list of figures with the number of the ``person``; ``shuffled``, those three for
-    commands that are dealt out anew; ``paths`` of the hand; ``seconds`` that it took.
+    commands that are dealt out anew; ``cost`` of a step and ``losses`` of training; ``paths`` of the hand;
+    ``seconds`` that it took.
 
     Raises:
         ConfigurationError: environment, controller, brain, user or an option cannot be used.
@@ -110,11 +112,13 @@ def evaluate_reaching_task(task: ReachingTask) -> Result:
             run = record(env, expert_steps(env, task.seed), each)
             told = figures_of(run.episodes, env, each)
         else:
-            loop, decide = seat(task, people)
-            env = loop.env
+            loop, stored = seat(task, people)
+            env, decide = loop.env, stored.decide
             run = record(env, decoded_steps(loop, decide, task.seed), each)
             again = record(env, dealt_steps(env, run.commands, task.seed), each)
             told = figures_of(run.episodes, env, each) | {"shuffled": figures_of(again.episodes, env, each)}
+            row = np.zeros((1, len(stored.pipeline.names)), np.float32)
+            told |= {"cost": step_cost(Controlled(stored.controller), row), "losses": stored.losses}
     paths = [
         {"hand": m.hand.round(4).tolist(), "target": m.target.tolist(), "reached": m.reached}
         for episode in run.episodes[:PATHS]
@@ -129,13 +133,14 @@ def evaluate_reaching_task(task: ReachingTask) -> Result:
     return result
 
 
-def seat(task: ReachingTask, people: int) -> tuple[ClosedLoop, Decide]:
+def seat(task: ReachingTask, people: int) -> tuple[ClosedLoop, Decoder]:
     """So many people in the loop of a task, and the decoder that stands between them and their limbs."""
-    decide, pipeline = decoder(task.controller, task.env, task.brain, task.user, task.delay, task.seed + 1)
+    learned = decoder(task.controller, task.env, task.brain, task.user, task.delay, task.seed + 1)
+    pipeline = learned.pipeline
     env = environment(task, people, pipeline.config.rate)
     person = person_of(task.user, env.control_rate, task.delay)
     brain = make_brain(task.brain, tuple(c.label for c in pipeline.info.channels), pipeline.info.rate)
-    return ClosedLoop(env, person.user, brain, pipeline, person.way.imagine), decide
+    return ClosedLoop(env, person.user, brain, pipeline, person.way.imagine), learned
 
 
 def environment(task: ReachingTask, people: int, rate: float) -> VectorEnvironment:

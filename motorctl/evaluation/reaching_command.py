@@ -16,11 +16,11 @@ from motorctl.distributed import Workers, check_workers, mapping
 from motorctl.errors import ConfigurationError, check_positive, check_seed
 from motorctl.evaluation.reaching import EXPERT, Map, ReachingTask, Result, environment, evaluate_reaching_task, plan
 from motorctl.evaluation.reaching_decoders import LEARNED, RATE
-from motorctl.evaluation.reaching_people import person_of
+from motorctl.evaluation.reaching_people import person_of, usual_user
 from motorctl.evaluation.reaching_summary import summarise_reaching
 from motorctl.evaluation.reaching_tables import console_table, markdown, write_csv
 from motorctl.evaluation.report import write_report
-from motorctl.evaluation.session import evaluate_session
+from motorctl.evaluation.session import evaluate_session, limb_stream
 from motorctl.person.brain import make_brain
 from motorctl.runs import check_json_path, open_run_folder, plain, write_json
 from motorctl.training.checkpoint import load_checkpoint
@@ -154,9 +154,11 @@ def check_options(config: EvaluateReaching) -> None:
             raise ConfigurationError(f"Something is named twice with --{name}.", "Name it once.")
     for brain in config.brains:
         make_brain(brain)
-    for user in config.users:
+    for user in config.users or map(usual_user, config.brains):
         for delay in config.delays:
             person_of(user, RATE, delay)
+    for path in config.sessions:
+        limb_stream(path)
     for task in tasks_of(config)[:1]:
         environment(task, 1, RATE)
     for name in config.controller:

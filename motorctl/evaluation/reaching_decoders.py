@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence as SequenceOf
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -41,10 +42,19 @@ RATE = 50.0
 
 
 class Decoder(NamedTuple):
-    """What stands between EEG and limb."""
+    """What stands between EEG and limb.
+
+    Args:
+        decide: commands from features, its gain included.
+        pipeline: gives the features.
+        controller: that decides.
+        losses: of every epoch, of what learned in epochs and tells.
+    """
 
     decide: Decide
     pipeline: Pipeline
+    controller: Any
+    losses: SequenceOf[float] = ()
 
 
 def decoder(name: str, env: str, brain: str, user: str, delay: float, seed: int) -> Decoder:
@@ -63,7 +73,7 @@ def decoder(name: str, env: str, brain: str, user: str, delay: float, seed: int)
             f"The controller in {name} gives no hand velocity from features of the EEG alone.",
             "Train one with 'motorctl train imitation'.",
         )
-    return Decoder(one_row(checkpoint.controller), checkpoint.pipeline)
+    return Decoder(one_row(checkpoint.controller), checkpoint.pipeline, checkpoint.controller)
 
 
 @lru_cache(maxsize=8)
@@ -72,15 +82,14 @@ def learned(name: str, env: str, brain: str, user: str, delay: float, seed: int)
     pipeline, parts = watch(env, brain, user, delay, seed)
     rate, way = pipeline.config.rate, USERS[user].way
     if name in ("ridge", "kalman"):
-        decide = one_step(fit_wiener(parts) if name == "ridge" else fit_kalman(parts))
-    else:
-        torch.manual_seed(seed)
-        config = replace(way.controller, cell=cast(Literal["gru", "lstm"], name))
-        controller = RecurrentController(config, len(pipeline.names), 2, USERS[user].user.max_speed)
-        sequences = [Sequence(rows_of(x, rate), y.astype(np.float32), np.full(len(x), -1)) for x, y in parts]
-        train(controller, sequences, way.training, rate)
-        decide = one_row(controller)
-    return Decoder(with_gain(decide, way.gain), pipeline)
+        linear = fit_wiener(parts) if name == "ridge" else fit_kalman(parts)
+        return Decoder(with_gain(one_step(linear), way.gain), pipeline, linear)
+    torch.manual_seed(seed)
+    config = replace(way.controller, cell=cast(Literal["gru", "lstm"], name))
+    controller = RecurrentController(config, len(pipeline.names), 2, USERS[user].user.max_speed)
+    sequences = [Sequence(rows_of(x, rate), y.astype(np.float32), np.full(len(x), -1)) for x, y in parts]
+    losses = train(controller, sequences, way.training, rate)
+    return Decoder(with_gain(one_row(controller), way.gain), pipeline, controller, losses)
 
 
 def with_gain(decide: Decide, gain: float) -> Decide:

@@ -77,6 +77,7 @@ def summarise_cell(result: Result, by_expert: Mapping[str, float], seed: int) ->
         summed[SUCCESS]["p"] = paired_permutation(per_person(result), per_person(result | shuffled), seed).p
     curve = reached_by(parts[1].columns())
     kept = {name: result[name] for name in (*CONDITIONS, "people", "radius", *PARTS, "paths", "seconds")}
+    kept |= {"cost": result.get("cost", {}), "losses": result.get("losses", [])}
     return {
         "name": name_of(result),
         "scores": summed,
@@ -91,8 +92,13 @@ PARTS = ("episodes", "movements", "pursuits")
 
 def name_of(result: Result) -> str:
     """Of a cell, to be told by."""
+    return ", ".join(filter(None, (result["controller"], condition_of(result))))
+
+
+def condition_of(result: Result) -> str:
+    """Brain, user and delay in words; nothing of the expert and of a recorded session."""
     delay = f"+{1000 * result['delay']:g} ms" if result["delay"] else ""
-    return ", ".join(filter(None, (result["controller"], result["brain"], result["user"], delay)))
+    return ", ".join(filter(None, (result["brain"], result["user"], delay)))
 
 
 def scores(parts: Iterable[Columns], targets: float | None) -> dict[str, float]:

@@ -89,7 +89,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         "people). Throughput: effective width, ISO 9241-411, targets not reached included; achieved: Nuyujukian et al. "
         "2015."
     )
-    compared = [["a", "b", "difference in success", "d_z", "permutation p", "Holm"]]
+    compared = [["controller", "less", "difference in success", "d_z", "permutation p", "Holm"]]
     for entry in results["comparisons"]:
         numbers = [number("", entry[key]) for key in ("difference", "effect")]
         compared.append([entry["a"], entry["b"], *numbers, *(p_value(entry[k]) for k in ("permutation_p", "holm_p"))])
@@ -97,7 +97,8 @@ def markdown(results: Mapping[str, Any]) -> str:
 
 
 def write_csv(path: Path, results: Mapping[str, Any]) -> None:
-    """One row for each controller and score: conditions, value, interval, chance, the expert's."""
+    """One row for each controller and score: conditions, value, interval, chance, the expert's; costs follow in the
+    same form."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         conditions = ("controller", "env", "brain", "user", "delay")
@@ -106,6 +107,8 @@ def write_csv(path: Path, results: Mapping[str, Any]) -> None:
             for name, score in controller["scores"].items():
                 numbers = (score["value"], *score["interval"], *(score[key] for key in ("chance", "expert", "p")))
                 writer.writerow([*(controller[key] for key in conditions), name, *numbers])
+            for name, value in controller["cost"].items():
+                writer.writerow([*(controller[key] for key in conditions), name, value, *[""] * 5])
 
 
 def number(name: str, value: float | None) -> str:

@@ -44,7 +44,8 @@ class RecurrentClasses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         sequences = as_sequences(X, unfitted, np.eye(len(self.classes_), dtype=np.float32)[numbers])
         self.prepared_ = prepare(sequences, unfitted, config)
         trials = stack_trials([self.prepared_.apply(s) for s in sequences])
-        self.network_, _ = fit(trials, len(self.classes_), replace(config, training=training), int(self.random_state))
+        config = replace(config, training=training)
+        self.network_, self.losses_ = fit(trials, len(self.classes_), config, int(self.random_state))
         self.unfitted_ = unfitted
         return self
 

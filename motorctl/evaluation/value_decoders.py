@@ -16,6 +16,7 @@ from torch import Tensor
 
 from motorctl.agents import ControllerConfig, RecurrentController, Stepper
 from motorctl.errors import ConfigurationError
+from motorctl.evaluation import cost
 from motorctl.signals.pipeline import Features
 from motorctl.training.imitation import ImitationConfig, train
 from motorctl.training.kalman import fit_kalman, intended_velocity
@@ -41,9 +42,10 @@ class Learned(Protocol):
 
 
 class Controlled(NamedTuple):
-    """A controller of the live loop as a fitted decoder."""
+    """A controller of the live loop as a fitted decoder, and the loss of every epoch, of what learns in epochs."""
 
     controller: Any
+    losses: Sequence[float] = ()
 
     def predict(self, inputs: NDArray[np.float32]) -> Array:
         """Values ``(time, output)``, the state carried from row to row."""
@@ -71,6 +73,17 @@ def one_row(learned: Learned, row: NDArray[np.float32]) -> Callable[[], Any]:
     stepper = Stepper(controller) if isinstance(controller, RecurrentController) else controller
     state = stepper.initial_state()
     return lambda: stepper.step(row[0], state)
+
+
+def step_cost(learned: Learned, row: NDArray[np.float32]) -> dict[str, Any]:
+    """What one ``row (1, channel)`` costs a decoder."""
+    numbers, memory = cost.size(learned)
+    return {
+        "latency_ms": cost.latency_ms(one_row(learned, row)),
+        "parameters": numbers,
+        "memory_bytes": memory,
+        "flops": cost.step_flops(learned.controller) if isinstance(learned, Controlled) else None,
+    }
 
 
 class Stretches(NamedTuple):
@@ -123,8 +136,7 @@ def _recurrent(given: Stretches, seed: int, epochs: int = ImitationConfig.epochs
         _stretch(inputs, targets, trial, given.rate)
         for (inputs, targets), trial in zip(given.parts, given.trials, strict=True)
     ]
-    train(controller, stretches, ImitationConfig(epochs=epochs), given.rate)
-    return Controlled(controller)
+    return Controlled(controller, train(controller, stretches, ImitationConfig(epochs=epochs), given.rate))
 
 
 def _stretch(
@@ -172,6 +184,10 @@ def value_decoder(name: str, seed: int) -> ValueDecoder:
     if name.startswith("braindecode:"):
         raise ConfigurationError(f"'{name}' recognises classes.", "Give --target class, or another decoder.")
     estimator = import_estimator(name, seed, VALUE_DECODERS)
+    from sklearn.base import is_regressor  # type: ignore[import-untyped]
+
+    if not is_regressor(estimator):
+        raise ConfigurationError(f"'{name}' gives no values.", "Give a regressor, such as sklearn.linear_model:Ridge.")
 
     def learn(given: Stretches, seed: int) -> Learned:
         from sklearn.base import clone  # type: ignore[import-untyped]

@@ -14,6 +14,7 @@ from typing import IO, Any, cast
 from rich.console import Console
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from motorctl.priority import hurry, take_turns
 from motorctl.runtime.loop import Sink, Step
 
 EVERY = 1.0
@@ -31,7 +32,8 @@ PATIENCE = 2.0
 @contextmanager
 def calm(console: Console) -> Iterator[Sink]:
     """While this lasts, no garbage collection but in the slack of a step, no thread that keeps the interpreter for
-    long, one thread for linear algebra, and ``console`` prints without waiting for its terminal.
+    long, one thread for linear algebra, ``console`` prints without waiting for its terminal, and the process runs
+    before others where the system grants that.
 
     Gives the sink of steps that collects, to be the last of all.
     """
@@ -44,13 +46,14 @@ def calm(console: Console) -> Iterator[Sink]:
         with threadpool_limits(1), unblocked(console):
             yield Collector()
     finally:
+        take_turns()
         sys.setswitchinterval(before)
         gc.enable()
         gc.unfreeze()
 
 
 class Collector:
-    """Collects garbage after a step, where there is time for it."""
+    """Collects garbage after a step, where there is time for it, and has new threads hurry as well."""
 
     def __init__(self) -> None:
         self._due, self._takes = -float("inf"), FIRST
@@ -59,6 +62,7 @@ class Collector:
         """Collect, if it is time and there is time."""
         if step.time >= self._due and step.slack > ROOM * self._takes:
             before = time.perf_counter()
+            hurry()  # a stream that is back is received by new threads of liblsl
             gc.collect()
             self._takes, self._due = time.perf_counter() - before, step.time + EVERY
 

@@ -166,6 +166,11 @@ class ClassDecoder:
         self._restart = True
 
     @property
+    def restarting(self) -> bool:
+        """Whether one does."""
+        return self._restart
+
+    @property
     def average(self) -> Array | None:
         """``(class,)``; None before the first row of a trial."""
         return self._sum / self._rows if self._rows and not self._restart else None

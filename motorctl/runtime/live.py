@@ -22,6 +22,7 @@ from motorctl.runtime.adapting import LearningConfig, adapting
 from motorctl.runtime.assist import Assistance, Fade, check_share, expert_of
 from motorctl.runtime.calm import calm
 from motorctl.runtime.class_control import ClassControl, ClassDecoder, CuedClasses
+from motorctl.runtime.cockpit.child import cockpit_of, talking_to
 from motorctl.runtime.cued_trials import CuedTrials
 from motorctl.runtime.demonstration import AskedAloud
 from motorctl.runtime.limb_stream import LoopStreams
@@ -30,7 +31,7 @@ from motorctl.runtime.matching import commands_by_class, decoder_for, environmen
 from motorctl.runtime.operator import Operator, keyboard, operator_stream, remote
 from motorctl.runtime.pace import Pacing
 from motorctl.runtime.reader import Reader
-from motorctl.runtime.recording import recording_of
+from motorctl.runtime.recording import recording_of, told_of
 from motorctl.runtime.rehearsal import rehearse
 from motorctl.runtime.report import (
     cue_row,
@@ -105,6 +106,11 @@ class LiveConfig:
     """Name of the LSL stream that hand, target and command go out on; timing, status and events go out beside it."""
     record: Path | None = None
     """XDF file for everything: the EEG and its markers, the limb, the timing, the events; see 'motorctl record'."""
+    cockpit: bool = False
+    """Show the run in the browser and steer it there, from a process of its own: 'motorctl cockpit'. If that is killed,
+    the limb is stopped."""
+    tui: bool = False
+    """Show the run in the terminal; what else there is to say goes to log.txt in the run folder."""
     out: Path | None = None
     """Run folder to write; by default a new one under runs/."""
     json: Path | None = None
@@ -153,10 +159,12 @@ def live(config: LiveConfig) -> None:
     streams = LoopStreams(
         config.limb_stream, env, config.safety, str(config.controller), delay, lambda: reader.gated_share
     )
-    operator, tally, log, period = Operator(), Tally(), TrialLog(), 1 / streams.description["control_rate"]
+    operator, tally, log = Operator(), Tally(), TrialLog()
+    period = 1 / streams.description["control_rate"]
     guide = Assistance(config.assist, config.fade, operator, expert_of(checkpoint.steer), period)
     tape = Tape(streams, reader, operator, asdict(config))
-    recorded = [found.source_id() or found.name(), *streams.names, *tape.names]
+    known_by = found.source_id() or found.name()
+    recorded = [known_by, *streams.names, *tape.names]
     recorded += [m.name for m in (markers, *remotes) if m]
     later = [operator_stream(config.limb_stream), *([] if markers else [f"{source.info.name} markers"])]
     say = partial(console.print, highlight=False, markup=False)
@@ -165,10 +173,12 @@ def live(config: LiveConfig) -> None:
     if isinstance(decoder, ClassDecoder) and not cued:
         asking = [AskedAloud(commands_by_class(checkpoint, config.classes, env), streams.say)]
     with (
+        talking_to(folder / "log.txt", console, config.tui),
         hardware_of(config.actuator, streams.description, config.safety, operator) as (actuator, check_actuator),
         adapting(checkpoint, config.learning, env, operator) if config.adapt else nullcontext() as pupil,
         recording_of(recorded, later, config.record, folder, operator, say),
         remote(operator, remotes, operator_stream(config.limb_stream)),
+        cockpit_of(config.limb_stream, known_by, config.unit, operator, config.cockpit, config.tui),
     ):
         ended = run_live(
             checkpoint,
@@ -177,6 +187,7 @@ def live(config: LiveConfig) -> None:
             [
                 streams,
                 tape,
+                told_of(operator, streams.say),
                 guide.told,
                 tally,
                 log,
@@ -189,7 +200,7 @@ def live(config: LiveConfig) -> None:
             config.seconds,
             config.seed,
             console,
-            trials=tape.told(cued or free_reaching),
+            trials=tape.told(cued or free_reaching, decoder),
             safety=config.safety,
             operator=operator,
             guide=guide,

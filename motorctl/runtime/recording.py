@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from motorctl.errors import StreamError
+from motorctl.runtime.loop import Step
 from motorctl.runtime.operator import Operator
 from motorctl.runtime.record import STARTED
 
@@ -92,6 +94,12 @@ class Recorder:
         return os.pread(self._said.fileno(), 1 << 20, 0).decode(errors="replace")
 
 
+def free_name(folder: Path) -> Path:
+    """``session.xdf``, ``session-2.xdf``, ... in ``folder``, the first that is not there."""
+    names = (f"session{f'-{count}' if count > 1 else ''}.xdf" for count in itertools.count(1))
+    return next(folder / name for name in names if not (folder / name).exists())
+
+
 @contextmanager
 def recording_of(
     streams: Sequence[str], later: Sequence[str], path: Path | None, folder: Path, operator: Operator, say: Say
@@ -111,18 +119,19 @@ def recording_of(
         operator.record = True
 
     def watch() -> None:
-        recorder, count = first, 0
+        recorder = first
         while not over.wait(POLL):
             if recorder and recorder.over:
-                words = recorder.last_words
+                begun, words = recorder.begun, recorder.last_words
                 recorder.end()
                 recorder, operator.record = None, None
-                operator.ask("stop", f"the recording has ended: {words}")
+                if begun:
+                    operator.ask("stop", f"the recording has ended: {words}")
+                else:
+                    say(f"Nothing is recorded: {words}")
             elif operator.record and not recorder:
-                count += 1
-                name = folder / f"session{f'-{count}' if count > 1 else ''}.xdf"
-                recorder = Recorder(name, streams, later)
-                say(f"Recording to {name}.")
+                recorder = Recorder(free_name(folder), streams, later)
+                say(f"Recording to {recorder.path}.")
             elif operator.record is False and recorder:
                 say(recorder.end())
                 recorder = None
@@ -136,3 +145,20 @@ def recording_of(
     finally:
         over.set()
         watcher.join()
+
+
+BEGUN, ENDED = "recording", "recording has ended"
+"""Events that say so to who watches a run."""
+
+
+def told_of(operator: Operator, say: Callable[[str, float], None]) -> Callable[[Step], None]:
+    """A sink of a run's steps that says, as an event, when a recording has begun and when it has ended."""
+    told = False
+
+    def tell(step: Step) -> None:
+        nonlocal told
+        if bool(operator.record) != told:
+            told = bool(operator.record)
+            say(BEGUN if told else ENDED, step.time)
+
+    return tell

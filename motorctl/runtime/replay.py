@@ -15,19 +15,21 @@ import tyro
 from numpy.typing import NDArray
 from rich.console import Console
 
-from motorctl.agents import Stepper
-from motorctl.envs import Env, make_env
+from motorctl.envs import Env
 from motorctl.errors import ConfigurationError
 from motorctl.runs import check_json_path, open_run_folder, write_json
+from motorctl.runtime.assist import expert_of
+from motorctl.runtime.class_control import ClassControl, ClassDecoder
 from motorctl.runtime.limb_stream import LoopStreams
-from motorctl.runtime.loop import Sink, Step, free_reaching, run_loop
+from motorctl.runtime.loop import Decoder, Sink, Step, free_reaching, run_loop
+from motorctl.runtime.matching import decoder_for, environment_for
 from motorctl.runtime.operator import Operator
 from motorctl.runtime.reader import Reader
 from motorctl.runtime.report import number, print_table, summary_rows
 from motorctl.runtime.safety import SafetyConfig
 from motorctl.runtime.session_file import SessionFile, read_session
 from motorctl.runtime.summary import summarize
-from motorctl.signals.pipeline import Features, Pipeline, join_features
+from motorctl.signals.pipeline import Features, join_features
 from motorctl.signals.stream import Chunk, StreamInfo
 from motorctl.training.checkpoint import Checkpoint, load_checkpoint
 
@@ -73,8 +75,9 @@ def replay(config: ReplayConfig) -> None:
             raise ConfigurationError(f"'{config.session}' does not say which controller ran.", "Name --controller.")
         checkpoint = load_checkpoint(Path(ran))
     env = environment_of(session, checkpoint, config.environment)
-    if session.description and session.description["control_rate"] != checkpoint.pipeline.config.rate:
-        session = session.at_rate(checkpoint.pipeline.config.rate)
+    rate = env.get_wrapper_attr("control_rate")
+    if session.description.get("control_rate", checkpoint.pipeline.config.rate) != rate:
+        session = session.at_rate(rate)
     folder = open_run_folder(config.out, "replay", config)
     sinks: list[Sink] = []
     safety = SafetyConfig(**_tuples(session.description.get("safety", {})))
@@ -97,12 +100,13 @@ def replay(config: ReplayConfig) -> None:
 
 def environment_of(session: SessionFile, checkpoint: Checkpoint, name: str | None) -> Env:
     """What the replayed controller moves: the environment of the run if it takes the controller's commands."""
-    said, rate = session.description, checkpoint.pipeline.config.rate
+    said = session.description
     options: dict[str, Any] = {}
-    if said and said["command"] == checkpoint.command and name in (None, said["environment"]):
+    alike = said and (said["command"] == checkpoint.command or checkpoint.command == "class")
+    if alike and name in (None, said["environment"]):
         name = said["environment"]
         options = {k: v for k, v in said["options"].items() if k not in ("command", "control_rate")}
-    return make_env(name or checkpoint.environment, command=checkpoint.command, control_rate=rate, **options)
+    return environment_for(checkpoint, name, **options)
 
 
 def run_again(
@@ -118,16 +122,16 @@ def run_again(
     Raises:
         StreamError: the controller was trained on another stream.
     """
-    operator = Operator()
-    reader = ReplayedReader(session, checkpoint.pipeline, operator, real_time)
-    seed = int(session.description.get("run", {}).get("seed", 0))
+    operator, ran = Operator(), session.description.get("run", {})
+    decoder = decoder_for(checkpoint, ClassControl(**_tuples(ran.get("classes", {}))), env)
+    reader = ReplayedReader(session, checkpoint, decoder, operator, real_time)
     return list(
         run_loop(
             reader,
-            Stepper(checkpoint.controller),
+            decoder,
             env,
             math.inf,
-            seed,
+            int(ran.get("seed", 0)),
             sinks,
             trials=reader.trials,
             safety=safety,
@@ -144,7 +148,8 @@ class ReplayedReader(Reader):
 
     Args:
         session: from :func:`~motorctl.runtime.session_file.read_session`.
-        pipeline: fitted.
+        checkpoint: the controller, with its pipeline.
+        decoder: made of it.
         operator: of the replay; ends it after the last decision.
         real_time: whether to wait as long as the session did.
 
@@ -152,11 +157,14 @@ class ReplayedReader(Reader):
         StreamError: the pipeline is one of another stream.
     """
 
-    def __init__(self, session: SessionFile, pipeline: Pipeline, operator: Operator, real_time: bool) -> None:
-        super().__init__(Silence(session.stream), pipeline, self._now)
+    def __init__(
+        self, session: SessionFile, checkpoint: Checkpoint, decoder: Decoder, operator: Operator, real_time: bool
+    ) -> None:
+        super().__init__(Silence(session.stream), checkpoint.pipeline, self._now)
+        self._decoder, self._expert = decoder, expert_of(checkpoint.steer)
         self._moments, self._operator, self._real_time = session.moments, operator, real_time
         self._next, self._begun = 0, time.monotonic()
-        self._ready = session.moments[0].ready - 1 / pipeline.config.rate
+        self._ready = session.moments[0].ready
         self._asked_at: float | None = None
         self.assist = 0.0
 
@@ -164,7 +172,9 @@ class ReplayedReader(Reader):
         self, wanted: NDArray[np.floating], intended: NDArray[np.floating], info: Mapping[str, Any]
     ) -> NDArray[np.floating]:
         """The controller's command with as much of the expert's in it as there was."""
-        return (1 - self.assist) * wanted + self.assist * intended if self.assist else wanted
+        if not self.assist:
+            return wanted
+        return (1 - self.assist) * wanted + self.assist * self._expert(intended, info)
 
     def read_until(self, deadline: float, at_once_from: float = math.inf) -> Features:
         """What was heard for the next decision, whatever the deadline."""
@@ -184,7 +194,10 @@ class ReplayedReader(Reader):
 
     def trials(self, step: Step) -> dict[str, Any] | None:
         """The trials that were asked for from outside; those that followed on the one before follow on it again."""
-        trial = self._moments[self._next - 1].trial
+        moment = self._moments[self._next - 1]
+        if moment.restart and isinstance(self._decoder, ClassDecoder):
+            self._decoder.restart()
+        trial = moment.trial
         return trial if trial and "target" in trial else free_reaching(step)
 
     def _now(self) -> float:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from motorctl.errors import RecordingError
 from motorctl.runtime.safety import Request
-from motorctl.runtime.tape import ASKED, DECISIONS, HEARD, TRIAL
+from motorctl.runtime.tape import ASKED, DECISIONS, HEARD, RESTART, TRIAL
 from motorctl.signals.formats.xdf import raw_streams
 from motorctl.signals.recording import Recording, choose_stream, read_streams
 from motorctl.signals.stream import Chunk, StreamInfo
@@ -37,6 +37,7 @@ class Moment:
         asked: by the operator.
         assist: share of the expert in the command (0 to 1).
         trial: options of the trial that began after it, None if none did.
+        restart: whether a decoder of classes began anew after it.
     """
 
     ready: float
@@ -44,6 +45,7 @@ class Moment:
     asked: Asked = field(default_factory=Asked)
     assist: float = 0.0
     trial: dict[str, Any] | None = None
+    restart: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,10 +105,10 @@ def _recorded_run(path: Path, streams: dict[str, dict[str, Any]], run: str) -> S
     times, values = decisions["time_stamps"], np.asarray(decisions["time_series"], float)
     rows = np.cumsum(values[:, 1]).astype(int)
     whole = int(np.searchsorted(rows, len(heard["time_stamps"]), "right"))  # of a file that was cut short
-    asked, trials = _happened(events)
+    asked, trials, restarts = _happened(events)
     commands = _commands(streams[run], times[:whole])
     moments = [
-        Moment(ready, chunks, asked.get(time, Asked()), assist, trials.get(time))
+        Moment(ready, chunks, asked.get(time, Asked()), assist, trials.get(time), time in restarts)
         for time, (ready, _, assist), chunks in zip(
             times[:whole].tolist(), values[:whole].tolist(), _chunks(heard, rows[:whole]), strict=True
         )
@@ -128,16 +130,18 @@ def _chunks(heard: dict[str, Any], ends: NDArray[np.intp]) -> list[tuple[Chunk, 
     return parts
 
 
-def _happened(events: dict[str, Any]) -> tuple[dict[float, Asked], dict[float, dict[str, Any]]]:
-    """What was asked for, and which trials began, by the time of the command."""
-    asked, trials = {}, {}
+def _happened(events: dict[str, Any]) -> tuple[dict[float, Asked], dict[float, dict[str, Any]], set[float]]:
+    """What was asked for, which trials began, and which restarts there were, by the time of the command."""
+    asked, trials, restarts = {}, {}, set()
     for time, (text,) in zip(np.asarray(events["time_stamps"]).tolist(), events["time_series"], strict=True):
         if text.startswith(TRIAL):
             trials[time] = json.loads(text.removeprefix(TRIAL))
         elif text.startswith(ASKED):
             what, _, why = text.removeprefix(ASKED).partition(", ")
             asked[time] = Asked(cast(Request, what), why)
-    return asked, trials
+        elif text == RESTART:
+            restarts.add(time)
+    return asked, trials, restarts
 
 
 def _commands(limb: dict[str, Any], times: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -171,4 +175,5 @@ def _joined(ready: float, parts: list[Moment]) -> Moment:
     stops = [asked for asked in requests if asked.request == "stop"]
     trials = [part.trial for part in parts if part.trial is not None]
     asked = [*requests, *stops][-1] if requests else Asked()
-    return Moment(ready, chunks, asked, parts[-1].assist if parts else 0.0, trials[-1] if trials else None)
+    assist = parts[-1].assist if parts else 0.0
+    return Moment(ready, chunks, asked, assist, trials[-1] if trials else None, any(part.restart for part in parts))

@@ -13,8 +13,9 @@ import numpy as np
 import pylsl  # type: ignore[import-untyped]
 
 from motorctl.runs import plain
+from motorctl.runtime.class_control import ClassDecoder
 from motorctl.runtime.limb_stream import LoopStreams
-from motorctl.runtime.loop import Step, Trials
+from motorctl.runtime.loop import Decoder, Step, Trials
 from motorctl.runtime.operator import Operator
 from motorctl.runtime.reader import Reader
 from motorctl.signals.lsl import signal_outlet
@@ -22,8 +23,9 @@ from motorctl.signals.stream import Channel, Chunk, StreamInfo
 
 HEARD, DECISIONS = "heard", "decisions"
 """What the streams are called, behind the name of the limb's."""
-ASKED, TRIAL = "asked: ", "trial: "
-"""How events begin that tell what the operator asked for, and the options of a new trial."""
+ASKED, TRIAL, RESTART = "asked: ", "trial: ", "restart"
+"""How events begin that tell what the operator asked for, the options of a new trial, and that a decoder of classes
+begins anew."""
 READ = Channel("read", "", "MISC")
 """1 with the first row of each chunk that the source gave, else 0."""
 DECISION = (Channel("ready", "s", "Timing"), Channel("rows", "samples", "Timing"), Channel("assist", "", "Timing"))
@@ -68,13 +70,15 @@ class Tape:
         if request:
             self._streams.say(f"{ASKED}{request}" + f", {why}" * bool(why), step.time)
 
-    def told(self, trials: Trials) -> Trials:
-        """As ``trials``, with an event for each new one."""
+    def told(self, trials: Trials, decoder: Decoder | None) -> Trials:
+        """As ``trials``, with an event for each new one, and for each restart of the decoder that it brings about."""
 
         def ask(step: Step) -> dict[str, Any] | None:
             if (options := trials(step)) is not None:
                 listed = {name: np.asarray(value).tolist() for name, value in options.items()}
                 self._streams.say(TRIAL + json.dumps(listed), step.time)
+            if isinstance(decoder, ClassDecoder) and decoder.restarting:
+                self._streams.say(RESTART, step.time)
             return options
 
         return ask

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from motorctl.agents import RecurrentController, Stepper
+from motorctl.agents import Stepper
 from motorctl.evaluation.closed_loop import ClosedLoop, Decide, Moment, one_row
 from motorctl.evaluation.episodes import Episode, Recorder
 from motorctl.signals.scaling import SCALED_LIMIT
@@ -117,13 +117,13 @@ def go_on(loop: ClosedLoop, moment: Moment, decide: Decide, episodes_each: int) 
 
 @torch.inference_mode()
 def use_and_adapt(
+    checkpoints: list[Checkpoint],
     loop: ClosedLoop,
-    controller: RecurrentController,
     rule: Rule[Any] | None,
     minutes: float,
     seed: int,
     gain: float = 1.0,
-) -> tuple[list[tuple[float, bool]], Tensor]:
+) -> tuple[list[list[tuple[float, bool]]], Tensor]:
     """A session in which everybody uses a controller whose read-out follows them, each person's on its own.
 
     What is intended is taken to be the expert's command at the hand and target that the person saw; in the target it is
@@ -131,28 +131,34 @@ def use_and_adapt(
     because a read-out that is regressed on its own speed slows down from update to update.
 
     Args:
-        loop: its pipeline is the one that the controller was trained on.
-        controller: what everybody begins with.
+        checkpoints: what everybody begins with, each an equal share of the people, in order.
+        loop: with :func:`unfitted` of their pipelines.
         rule: how read-outs follow, None for not at all.
         minutes: for how long (min).
         seed: of the session.
         gain: what commands are multiplied by.
 
     Returns:
-        When each episode ended (s) and whether it succeeded, and the read-outs ``(person, command, width + 1)``.
+        Of each person when each episode ended (s) and whether it succeeded; and the read-outs ``(person, command,
+        width + 1)``.
     """
     people, rate, met = loop.env.num_envs, loop.env.control_rate, Met(loop, loop.reset(seed))
+    controllers, share = [c.controller.eval() for c in checkpoints], people // len(checkpoints)
     radius = getattr(loop.env.task, "target_radius", 0.0)
-    readout, state = readouts(controller.eval(), people).double(), controller.initial_state(people)
+    readout = torch.cat([readouts(controller, share) for controller in controllers]).double()
+    states = [controller.initial_state(share) for controller in controllers]
     adapted = None if rule is None else rule.start(readout, rate)
-    ended = []
+    ended: list[list[tuple[float, bool]]] = [[] for _ in range(people)]
     for step in range(1, round(60 * minutes * rate) + 1):
-        hidden, state = units(controller, met.moment.features, state)
+        rows = own_scaling(checkpoints, met.moment.features).chunk(len(controllers))
+        hidden, states = map(list, zip(*map(units, controllers, rows, states), strict=True))
+        every = torch.cat(hidden)
         hand, target = met.seen
         inside = np.linalg.norm(target - hand, axis=1, keepdims=True) <= radius
         if rule is not None:
-            adapted = rule.update(hidden, torch.from_numpy(np.where(inside, 0.0, met.wanted())), adapted)
+            adapted = rule.update(every, torch.from_numpy(np.where(inside, 0.0, met.wanted())), adapted)
             readout = adapted.readout
-        met.go_on((gain * commands(readout, hidden)).numpy())
-        ended += [(step / rate, bool(success)) for success in met.moment.info["success"][met.moment.done]]
+        met.go_on((gain * commands(readout, every)).numpy())
+        for person in np.flatnonzero(met.moment.done).tolist():
+            ended[person].append((step / rate, bool(met.moment.info["success"][person])))
     return ended, readout

@@ -83,6 +83,8 @@ def sweep(config: SweepOptions) -> None:
     check_workers(config)
     command, words = command_of(config.command)
     settings = settings_of(config)
+    if not config.score:
+        raise ConfigurationError("No score is named.", "Say what is to be best: --score test.accuracy.")
     for options in settings:
         parse(command, [*words, *as_words(options)])
     folder = open_run_folder(config.out, "sweep", config)

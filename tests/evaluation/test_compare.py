@@ -74,9 +74,14 @@ def test_what_cannot_be_compared_is_said(tmp_path: Path, capsys: pytest.CaptureF
     (tmp_path / "empty").mkdir()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "results.json").write_text('{"command": "sweep"}')
+    for name, text in (("list", "[]"), ("half", '{"command": "evaluate reaching", "env": "x", "seed": 0}')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "results.json").write_text(text)
     for words, said in (
         (["empty"], "There are no results in"),
         (["other"], "is no run of 'motorctl evaluate'"),
+        (["list"], "is no run of 'motorctl evaluate'"),
+        (["half"], "lack comparisons, controllers, data"),
         (["other", "other"], "A run is named twice"),
     ):
         assert main(["compare", *(str(tmp_path / word) for word in words)]) == 1

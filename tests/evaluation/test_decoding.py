@@ -16,7 +16,7 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 pytest.importorskip("pyriemann", reason="pyriemann is not installed")
 
 from motorctl.cli import main
-from motorctl.evaluation.decoding import FoldTask, choose, decode_classes, evaluate_fold, plan
+from motorctl.evaluation.decoding import FoldTask, choose, decode_classes, evaluate_fold, losses_of, plan
 from motorctl.evaluation.decoding_data import IDLE, ClassData, DecodingData, ValueData, load, load_trials, stream
 from motorctl.evaluation.protocols import Fold, Protocol, ProtocolName, Units, make_folds
 from motorctl.signals.recording import Annotation, Recording
@@ -194,6 +194,47 @@ def test_a_fold_is_a_pure_function_of_a_task_that_can_be_sent(values: DecodingDa
         assert lasting(evaluate_fold(pickle.loads(pickle.dumps(task)))) == lasting(evaluate_fold(task))
 
 
+@pytest.mark.parametrize(
+    ("decoder", "problem"), [("kalman", "kalman cannot learn from"), ("sklearn.svm:SVC", "gives no values")]
+)
+def test_what_cannot_decode_values_is_said(decoder: str, problem: str, tmp_path: Path, capsys: Any) -> None:
+    """A Kalman filter of channels that never change, and what recognises classes."""
+    path, targets = tmp_path / "a.npz", np.random.default_rng(1).standard_normal((600, 1))
+    np.savez(path, samples=np.zeros((600, 3)), targets=targets, rate=20.0, trials=np.repeat(np.arange(6), 100))
+    words = f"evaluate decoding --recordings {path} --protocol.name time-blocks --decoders {decoder} --permutations 0"
+    assert main([*words.split(), "--out", str(tmp_path / "run")]) == 1
+    assert problem in capsys.readouterr().err
+
+
+def test_the_loss_of_every_epoch_is_kept_of_what_learns_in_epochs() -> None:
+    from sklearn.neural_network import MLPClassifier  # type: ignore[import-untyped]
+    from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
+
+    fitted = make_pipeline(MLPClassifier((4,), max_iter=3, tol=0)).set_params(mlpclassifier__solver="sgd")
+    with pytest.warns(match="Maximum iterations"):
+        fitted.fit(np.eye(6), np.arange(6) % 2)
+    assert losses_of(fitted) == fitted[-1].loss_curve_ and len(losses_of(fitted)) == 3
+    assert losses_of(object()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # braindecode and what it imports warn of themselves
+def test_a_network_of_braindecodes_is_a_decoder() -> None:
+    try:
+        import braindecode  # type: ignore[import-not-found]  # noqa: F401
+    except (ImportError, OSError):
+        pytest.skip("braindecode is not installed, or does not fit torch")
+    data = windows(1, told=2.0, each=1)
+    data = replace(data, epochs=np.tile(data.epochs, (1, 1, 4)))
+    results = [
+        decode_classes(data, "braindecode:ShallowFBCSPNet", fold, 0, {}, True)
+        for fold in make_folds(Protocol("leave-one-run-out"), data.units, 0.0)
+    ]
+    assert np.mean([r["scores"]["accuracy"] for r in results]) > 0.7
+    assert all(r["graded"] and len(r["losses"]) == 50 and r["losses"][-1] < r["losses"][0] for r in results)
+    assert all(r["cost"]["parameters"] > 1000 and r["cost"]["flops"] is None for r in results)
+
+
 def test_no_row_near_the_test_is_learned_from(values: DecodingData) -> None:
     """Whatever stands in the tested trials and within the gap around them, what is decoded there stays the same."""
     data = load(values)
@@ -275,8 +316,10 @@ def test_the_command_compares_decoders_on_real_recordings(eegmmi: Path, tmp_path
         (["--cues", "T1=a", "T2=b"], "All recordings are of one run"),
         (["--cues", "T1=a", "T2=b", "--decoders", "nothing"], "no decoder 'nothing'"),
         (["--cues", "T1=a", "T2=b", "--decoders", "no.module:X"], "cannot be made"),
-        (["--cues", "T1=a", "T2=b", "--decoders", "braindecode:ShallowFBCSPNet"], "needs braindecode"),
+        (["--cues", "T1=a", "T2=b", "--decoders", "braindecode:NoNetwork"], "braindecode"),
         (["--cues", "T1=a", "T2=b", "--decoders", "json:JSONEncoder"], "no scikit-learn estimator"),
+        (["--cues", "T1=a", "T2=b", "--decoders", "sklearn.svm:SVR"], "recognises no classes"),
+        (["--cues", "T1=a", "T2=b", "--decoders", ":x"], "cannot be made"),
         (["--cues", "T1=a", "T2=b", "--decoders", "mdm", "mdm"], "named twice"),
         (["--cues", "T1=a", "T2=b", "--window", "0.5", "9"], "lasts 4 s"),
         (["--cues", "T1=a", "T2=b", "--subjects", "x", "y"], "2 subjects for 1 recordings"),

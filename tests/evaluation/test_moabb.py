@@ -14,7 +14,11 @@ from motorctl.evaluation.decoding import decode_classes
 from motorctl.evaluation.decoding_data import ClassData, stream
 from motorctl.evaluation.protocols import Protocol, Units, make_folds
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # MOABB and what it imports warn of themselves
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.filterwarnings("ignore"),  # MOABB and what it imports warn of themselves
+]
 
 CHANNELS = ("C3", "C1", "Cz", "C2", "C4")
 DECODERS = ("recurrent", "csp-lda", "fbcsp-lda", "mdm", "tangent", "knn")

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from motorctl.cli import main
+from motorctl.evaluation.report.cost_pictures import learning_picture
 from motorctl.evaluation.report.drawing import sized, style, svg
+from motorctl.evaluation.report.page import reaching_sentences
 from motorctl.evaluation.signal_picture import explained
 
 CUES = ["--cues", "T1=left", "T2=right"]
@@ -94,10 +96,38 @@ def test_a_report_of_reaching(tmp_path: Path, small_controller: Path) -> None:
     folder = reach(tmp_path / "run", small_controller)
     text = (folder / "report.html").read_text()
     page, results = Page(text), json.loads((folder / "results.json").read_text())
-    assert {"Table", "Success", "Time to target", "Hand paths", "What was run"} <= set(page.headings)
+    assert {"Table", "Success", "Time to target", "Hand paths", "Latency", "What was run"} <= set(page.headings)
     for c in results["controllers"]:
         assert f"{c['name']}: {100 * c['scores']['success_rate']['value']:.0f} % of 4 episodes" in text
     assert next(iter(results["data"].values())) in text
+
+
+def cell(name: str, brain: str, rate: float, seconds: float) -> dict[str, Any]:
+    """A controller with a brain, as the report's words need it."""
+    success = {"value": rate, "interval": [rate - 0.1, rate + 0.1], "chance": 0.05, "p": 0.0001}
+    scores = {"success_rate": success, "restricted_time": {"value": seconds}, "median_time": {"value": seconds}}
+    named = {"name": f"{name}, {brain}, reaching", "controller": name, "brain": brain, "user": "reaching"}
+    return named | {"delay": 0.0, "scores": scores, "episodes": [{}] * 50}
+
+
+def test_the_words_of_reaching_name_the_best_of_each_brain() -> None:
+    """Of equals in success the faster one, and only those worse that are told apart."""
+    cells = [cell("a", "ideal", 0.9, 1.2), cell("b", "ideal", 0.9, 1.1), cell("c", "ideal", 0.2, 3.0)]
+    compared = [{"a": "b, ideal, reaching", "b": "c, ideal, reaching", "difference": 0.7, "holm_p": 0.001}]
+    compared += [{"a": "a, ideal, reaching", "b": "b, ideal, reaching", "difference": 0.0, "holm_p": 1.0}]
+    first, ideal, hard = reaching_sentences(
+        {"controllers": [*cells, cell("a", "hard", 0.3, 3.0)], "comparisons": compared}
+    )
+    assert first == "Success of the best decoder: b, ideal, reaching 90 %; a, hard, reaching 30 %."
+    assert ideal.startswith("b, ideal, reaching did best: 90 % of 50 episodes succeed (95 % interval 80 to 100; ")
+    assert "shuffled 5 %, p < 0.001), half of the targets within 1.10 s. Better in success than c (" in ideal
+    assert ideal.endswith("Not told apart from it in success: a.") and hard.startswith("a, hard, reaching: 30 % of")
+
+
+def test_learning_curves_are_drawn_of_what_learns_in_epochs() -> None:
+    assert not learning_picture({"ridge": [[]], "knn": []}).body
+    body = str(learning_picture({"ridge": [[]], "gru": [[3.0, 2.0, 1.0], [3.0, 1.0]]}).body)
+    assert ">gru<" in body and ">ridge<" not in body and ">epoch<" in body
 
 
 def test_what_a_class_explains_is_eta_squared() -> None:

@@ -118,7 +118,7 @@ class Run:
     def __init__(self, words: list[str], limb: str) -> None:
         command = [sys.executable, "-P", "-u", "-m", "motorctl", "live", *words, "--limb-stream", limb]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        names = limb, f"{limb} timing", f"{limb} events"
+        names = limb, f"{limb} timing", f"{limb} events", f"{limb} status"
         self._inlets = [StreamInlet(find_stream(name=name, timeout=PATIENCE)) for name in names]
         self.description = read_description(self._inlets[0].info(PATIENCE))
         labels = self._inlets[0].info(PATIENCE).get_channel_labels()
@@ -132,13 +132,16 @@ class Run:
 
     def listen(self) -> None:
         """Take in what has come."""
-        limb, timing, events = self._inlets
+        limb, timing, events, status = self._inlets
         values, stamps = limb.pull_chunk(0.05, 4096, min_samples=1)
         self.commands += [np.array(row)[self._columns] for row in values]
         self.times += stamps
-        self.ages += [row[0] for row in timing.pull_chunk(0.0, 4096)[0]]
+        self.ages += [row[0] - row[3] for row in timing.pull_chunk(0.0, 4096)[0]]  # less what computing took
         texts, stamps = events.pull_chunk(0.0, 4096)
         self.events += [(stamp, text) for stamp, (text,) in zip(stamps, texts, strict=True)]
+        numbers, stamps = status.pull_chunk(0.0, 4096)
+        if numbers and not self.phases:  # entered before anybody listened
+            self.events.append((stamps[-1], self.description["phases"][int(numbers[-1][0])]))
 
     @property
     def phases(self) -> list[tuple[float, str, str]]:
@@ -193,10 +196,10 @@ class Run:
         for when, age in zip(self.times, self.ages, strict=False):
             place = int(np.searchsorted(begins, when, "right")) - 1
             phase = self.phases[place][1] if place >= 0 else "idle"
-            if phase == "running":
-                assert age < safety["hold_after"] + 2 * period + 0.1  # and what a busy machine adds
+            if phase == "running":  # the newest sample may be a period younger than the newest row of features
+                assert age < safety["hold_after"] + 1.5 * period
             if phase == "holding":
-                assert age < safety["stop_after"] + 2 * period + 0.1
+                assert age < safety["stop_after"] + 1.5 * period
 
     def end(self) -> None:
         self.process.kill()

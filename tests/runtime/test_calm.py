@@ -28,7 +28,7 @@ class Knot:
 
 def test_garbage_is_collected_where_there_is_time_for_it_and_nowhere_else():
     before = sys.getswitchinterval(), gc.isenabled()
-    with calm(Console(file=open(os.devnull, "w"))) as collect:  # noqa: SIM115
+    with open(os.devnull, "w") as nowhere, calm(Console(file=nowhere)) as collect:
         assert not gc.isenabled() and sys.getswitchinterval() == pytest.approx(SWITCH)
         lost = weakref.ref(Knot())
         collect(replace(STEP, time=0.0, slack=1e-6))
@@ -45,15 +45,19 @@ def test_garbage_is_collected_where_there_is_time_for_it_and_nowhere_else():
 
 def test_a_terminal_that_takes_nothing_holds_up_nobody():
     reading, writing = os.pipe()
-    terminal = open(writing, "w", buffering=1)  # noqa: SIM115
-    console = Console(file=terminal)
-    lines, words = 2000, "word " * 12
-    with calm(console):
-        for _ in range(lines):  # far more than a pipe holds
-            console.print(words)
-        read = threading.Thread(target=lambda: heard.append(open(reading).read()))  # noqa: SIM115
-        heard: list[str] = []
-        read.start()
-    terminal.close()
-    read.join(PATIENCE)
-    assert heard[0].count("\n") == lines and console.file is terminal
+    lines, words, heard = 2000, "word " * 12, []
+
+    def read() -> None:
+        with open(reading) as other_end:
+            heard.append(other_end.read())
+
+    reader = threading.Thread(target=read)
+    with open(writing, "w", buffering=1) as terminal:
+        console = Console(file=terminal)
+        with calm(console):
+            for _ in range(lines):  # far more than a pipe holds
+                console.print(words)
+            reader.start()
+        assert console.file is terminal
+    reader.join(PATIENCE)
+    assert heard[0].count("\n") == lines

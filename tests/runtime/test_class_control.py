@@ -53,7 +53,7 @@ def test_classes_that_mean_nothing_are_refused(command, meaning, problem):
         commands_of(ClassControl(meaning), NAMES, env)
 
 
-@pytest.fixture(scope="module", params=["rhythms", "csp"])
+@pytest.fixture(scope="module", params=["rhythms", pytest.param("csp", marks=pytest.mark.slow)])
 def trained(request, tmp_path_factory, write_edf) -> tuple[Checkpoint, Recording]:
     """A controller, and a recording that it has never seen."""
     folder: Path = tmp_path_factory.mktemp(request.param)
@@ -120,8 +120,8 @@ def test_a_played_recording_scores_live_as_it_does_offline(trained):
     offline = trial_probabilities(checkpoint.controller, stack_trials([prepared])).numpy()
     labels = stack_trials([prepared]).labels.numpy()
 
-    env = make_env("motorctl/HandGrasp-v0", command="class", control_rate=50.0, time_limit=60.0)
-    control = ClassControl(("left=open", "right=close"))
+    env = make_env("motorctl/ArmReach-v0", command="velocity", control_rate=10.0, time_limit=60.0)
+    control = ClassControl()
     decoder = ClassDecoder(checkpoint, control, commands_of(control, NAMES, env))
     played, told = Played(recording), []
     cued = CuedClasses(played, checkpoint.cues, (0.5, 4.0), decoder, told.append)
@@ -131,10 +131,10 @@ def test_a_played_recording_scores_live_as_it_does_offline(trained):
     np.testing.assert_allclose([result.probability for result in told], offline.max(axis=1), atol=1e-4)
     assert [NAMES.index(result.decoded) for result in told] == offline.argmax(axis=1).tolist()
     assert (offline.argmax(axis=1) == labels).mean() > 0.7
-    # the limb does what was decoded: closed at the end of most cues for the right, open after those for the left
+    # the limb does what was decoded: at the end of most cues the hand goes to their side
     ends = [3.0 + 5 * k + 4.0 for k in range(9)]
-    commands = np.array([min(steps, key=lambda s, end=end: abs(s.time - end)).command for end in ends])
-    assert (commands.argmax(axis=1) == labels).mean() > 0.7
+    sideways = np.array([min(steps, key=lambda s, end=end: abs(s.time - end)).wanted[0] for end in ends])
+    assert ((sideways > 0) == labels).mean() > 0.7
 
 
 def replace_scaling(checkpoint: Checkpoint):
@@ -161,7 +161,7 @@ def test_a_class_is_kept_until_another_is_probable_enough():
         command, state = decoder.step(np.array([logit, 0.0]), state)
         given.append(command.tolist())
     nothing, first, second = [0, 0], [1, 0], [0, 1]
-    assert given == [nothing, nothing, first, first, first, first, first, first, second, second]
+    assert given == [nothing, nothing, first, first, first, first, first, second, second, second]
 
 
 def test_probabilities_of_logits_that_are_not_finite_are_nan():

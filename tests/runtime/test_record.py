@@ -10,6 +10,8 @@ import pylsl
 import pytest
 import pyxdf
 
+from motorctl.runtime.operator import Operator
+from motorctl.runtime.recording import recording_of
 from motorctl.signals.lsl import signal_outlet
 from motorctl.signals.stream import Channel, StreamInfo
 
@@ -112,3 +114,23 @@ def test_of_a_recorder_that_is_killed_all_but_the_last_second_is_there(recording
     recording.process.kill()
     recording.process.wait(PATIENCE)
     np.testing.assert_array_equal(recording.rows(), np.arange(1500))
+
+
+def test_the_operator_starts_and_stops_recordings_each_in_a_file_of_its_own(stream_name, tmp_path):
+    outlet = signal_outlet(StreamInfo(stream_name, "EEG", 1000.0, (Channel("C3"),), f"id-{stream_name}"))
+    operator, said = Operator(), []
+
+    def wait_for(words, times=1):
+        deadline = time.monotonic() + PATIENCE
+        while sum(words in line for line in said) < times and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert sum(words in line for line in said) == times, said
+
+    with recording_of([stream_name], [], None, tmp_path, operator, said.append):
+        for times in (1, 2):
+            operator.record = True
+            assert outlet.wait_for_consumers(PATIENCE)
+            operator.record = False
+            wait_for("Everything is recorded", times)
+    assert sorted(path.name for path in tmp_path.glob("*.xdf")) == ["session-2.xdf", "session.xdf"]
+    assert operator.request() == (None, "")

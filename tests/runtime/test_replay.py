@@ -20,7 +20,7 @@ def test_a_run_with_faults_is_replayed_command_by_command(
     operator = marker_outlet(f"{limb} operator")
     path = tmp_path / "session.xdf"
     words = ["--controller", small_controller, "--stream", stream_name, "--timeout", 30, "--seconds", 600]
-    run = start_run([*words, "--record", path, "--out", tmp_path / "run", "--seed", 5], limb)
+    run = start_run([*words, "--record", path, "--out", tmp_path / "run", "--seed", 5, "--assist", 0.4], limb)
     run.wait_for("running")
     headset.do(nan=4)
     run.stay(0.2)

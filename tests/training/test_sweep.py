@@ -92,6 +92,8 @@ def test_what_is_no_command_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
     assert "'live' is no command to sweep" in capsys.readouterr().err
     assert sweep(tmp_path / "run", "--over", "a=1", command="simulate --env 'a") == 1
     assert "do not match" in capsys.readouterr().err
+    assert sweep(tmp_path / "run", "--over", "episodes=1") == 1
+    assert "No score is named" in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        sweep(tmp_path / "run", "--over", "episods=1")
+        sweep(tmp_path / "run", "--over", "episods=1", "--score", "episodes")
     assert not (tmp_path / "run").exists()

@@ -9,10 +9,10 @@ from typing import Any
 import mne  # type: ignore[import-untyped]
 import numpy as np
 from markupsafe import Markup
-from matplotlib.ticker import LogLocator
 
 from motorctl.evaluation.baselines import BASELINES
 from motorctl.evaluation.decoding_tables import HEADINGS, MAIN_OF, PERCENT
+from motorctl.evaluation.report.cost_pictures import latency_picture, learning_picture
 from motorctl.evaluation.report.drawing import (
     COLOURS,
     GREY,
@@ -45,7 +45,7 @@ def decoding_pictures(results: Results) -> list[Picture]:
                 pictures += [spectra_picture(results), topography_picture(results)]
         else:
             pictures.append(traces_picture(results))
-        pictures.append(cost_picture(results))
+        pictures += cost_pictures(results)
     return [picture for picture in pictures if picture.body or picture.choices]
 
 
@@ -226,22 +226,10 @@ def short(values: list[Any]) -> list[float | None]:
     return [None if v is None else float(f"{v:.4g}") if abs(v) < 1000 else round(v, 3) for v in values]
 
 
-def cost_picture(results: Results) -> Picture:
-    """Score against the time that a decision takes."""
-    main, heading, unit = unit_of(results)
-    decoders = {n: d for n, d in results["decoders"].items() if d["cost"].get("latency_ms")}
-    decoders = {n: d for n, d in decoders.items() if d["scores"][main]["value"] is not None}
-    if not decoders:
-        return Picture("", "")
-    figure = sized(HALF, 3)
-    axes = figure.add_subplot(xlabel="time of one decision (ms)", ylabel=heading, xscale="log")
-    for name, decoder in decoders.items():
-        x, y = decoder["cost"]["latency_ms"], unit * decoder["scores"][main]["value"]
-        axes.plot(x, y, "o", color=COLOURS[0], ms=6)
-        axes.annotate(name, (x, y), (6, 4), textcoords="offset points", color="#374151")
-    axes.margins(x=0.3, y=0.15)
-    axes.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_formatter("{x:g}")
-    axes.grid(color="#eef0f3")
-    return Picture("Latency", "Median on the machine that evaluated.", svg(figure))
+def cost_pictures(results: Results) -> list[Picture]:
+    """The time that a decision takes, and how networks were trained."""
+    decoders = results["decoders"]
+    milliseconds = {n: d["cost"]["latency_ms"] for n, d in decoders.items() if d["cost"].get("latency_ms")}
+    of = "a trial with all its samples" if results["kind"] == "class" else "a row of features"
+    curves = {name: [fold.get("losses", []) for fold in d["folds"]] for name, d in decoders.items()}
+    return [latency_picture(milliseconds, of), learning_picture(curves)]

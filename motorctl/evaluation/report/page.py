@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from motorctl.evaluation import decoding_tables, reaching_tables
 from motorctl.evaluation.baselines import BASELINES
 from motorctl.evaluation.decoding_tables import best_decoder
-from motorctl.evaluation.reaching_summary import SUCCESS
+from motorctl.evaluation.reaching_summary import SUCCESS, condition_of
 from motorctl.evaluation.report.decoding_pictures import decoding_pictures
 from motorctl.evaluation.report.reaching_pictures import reaching_pictures
 
@@ -110,6 +110,8 @@ def decoding_sentences(results: Results) -> list[str]:
                 told = decoding_tables.number(main, baseline)
                 said.append(f"The baseline {name}, which looks at no signal, does as well (R² = {told}).")
     others = [name for name in results["decoders"] if name != best]
+    if rivals := set(others) - set(BASELINES):
+        said.append(f"It was picked as the best of {1 + len(rivals)} on the same trials, which flatters it.")
     worse = told_apart(results["comparisons"], best)
     if others:
         said.append(
@@ -124,29 +126,62 @@ def decoding_sentences(results: Results) -> list[str]:
 
 
 def reaching_sentences(results: Results) -> list[str]:
-    """What came out, in words."""
-    tables, said = reaching_tables, []
-    for c in results["controllers"]:
-        score = c["scores"][SUCCESS]
-        chance, p = score["chance"], score["p"]
-        by_chance = f", where shuffled commands reach {tables.number(SUCCESS, chance)} %" if chance is not None else ""
-        verdict = "" if p is None else f" (p {'= ' if p >= 0.001 else ''}{tables.p_value(p)})"
-        said.append(
-            f"{c['name']}: {tables.number(SUCCESS, score['value'])} % of {len(c['episodes'])} episodes succeed (95 % "
-            f"interval {tables.span(SUCCESS, score['interval'])}){by_chance}{verdict}."
-        )
-    apart = [
-        f"{entry['a']} {'above' if entry['difference'] > 0 else 'below'} {entry['b']}"
-        for entry in results["comparisons"]
-        if different(entry)
-    ]
-    if results["comparisons"]:
-        said.append(
-            f"Success differs: {'; '.join(apart)} (paired permutation test, Holm-corrected p < {SURE})."
-            if apart
-            else "No two controllers differ in success (paired permutation test, Holm-corrected)."
-        )
+    """What came out, in words: of each brain, user and delay who did best; of recorded sessions each one."""
+    controllers = results["controllers"]
+    alone = [c for c in controllers if not condition_of(c)]
+    decoded = [c for c in controllers if condition_of(c)]
+    conditions = list(dict.fromkeys(map(condition_of, decoded)))
+    said = [best_sentence([c for c in decoded if condition_of(c) == of], results["comparisons"]) for of in conditions]
+    if len(conditions) > 1:
+        best = [best_controller([c for c in decoded if condition_of(c) == of]) for of in conditions]
+        reached = "; ".join(f"{c['name']} {reaching_tables.number(SUCCESS, success(c))} %" for c in best)
+        said.insert(0, f"Success of the best decoder: {reached}.")
+    return said + [f"{c['name']}: {success_in_words(c)}." for c in alone]
+
+
+def best_sentence(controllers: Sequence[Any], comparisons: Sequence[Any]) -> str:
+    """Who did best under one condition, and better than whom."""
+    best = best_controller(controllers)
+    said = f"{best['name']}{' did best' if len(controllers) > 1 else ''}: {success_in_words(best)}."
+    others = [c["name"] for c in controllers if c is not best]
+    worse = told_apart(comparisons, best["name"])
+    like = [c["controller"] for c in controllers if c["name"] in others and c["name"] not in worse]
+    if worse:
+        names = ", ".join(c["controller"] for c in controllers if c["name"] in worse)
+        said += f" Better in success than {names} (paired permutation test, Holm-corrected p < {SURE})."
+    if like:
+        said += f" Not told apart from it in success: {', '.join(like)}."
     return said
+
+
+def best_controller(controllers: Sequence[Any]) -> Any:
+    """The highest success; of equals the shortest time, targets that were not reached included."""
+
+    def rank(controller: Any) -> tuple[float, float]:
+        seconds = controller["scores"].get("restricted_time", {}).get("value")
+        return -success(controller), float("inf") if seconds is None else seconds
+
+    return min(controllers, key=rank)
+
+
+def success(controller: Any) -> float:
+    """Its rate."""
+    return float(controller["scores"][SUCCESS]["value"])
+
+
+def success_in_words(controller: Any) -> str:
+    """Its rate, how sure that is, what chance gives, and how fast it was."""
+    tables, scores = reaching_tables, controller["scores"]
+    score, median = scores[SUCCESS], scores.get("median_time", {}).get("value")
+    said = (
+        f"{tables.number(SUCCESS, score['value'])} % of {len(controller['episodes'])} episodes succeed (95 % interval "
+        f"{tables.span(SUCCESS, score['interval'])}"
+    )
+    if score["chance"] is not None:
+        equal = "" if score["p"] < 0.001 else "= "
+        chance = tables.number(SUCCESS, score["chance"])
+        said += f"; the same commands shuffled {chance} %, p {equal}{tables.p_value(score['p'])}"
+    return said + ")" + (f", half of the targets within {tables.number('', median)} s" if median is not None else "")
 
 
 def different(entry: Mapping[str, Any]) -> bool:

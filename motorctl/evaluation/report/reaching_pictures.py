@@ -12,13 +12,17 @@ from matplotlib.patches import Circle
 
 from motorctl.evaluation.figures import MISSED, REACHED
 from motorctl.evaluation.fitts import index_of_difficulty
-from motorctl.evaluation.reaching_summary import PURSUIT, SUCCESS
+from motorctl.evaluation.reaching import EXPERT
+from motorctl.evaluation.reaching_summary import PURSUIT, SUCCESS, condition_of
 from motorctl.evaluation.reaching_tables import HEADINGS
+from motorctl.evaluation.report.cost_pictures import latency_picture, learning_picture
 from motorctl.evaluation.report.drawing import COLOURS, HALF, WHOLE, Picture, coloured, intervals, sized, style, svg
 
 Results = Mapping[str, Any]
 Controller = Mapping[str, Any]
 
+LINES = ("-", "--", ":", "-.")
+"""One a brain, user and delay."""
 MOST = 600
 """Most movements in a figure of points."""
 
@@ -39,6 +43,7 @@ def reaching_pictures(results: Results) -> list[Picture]:
             ),
             throughput_picture(results),
             pursuit_picture(results),
+            *cost_pictures(results),
         ]
     return [picture for picture in pictures if picture.body or picture.choices]
 
@@ -61,14 +66,18 @@ def survival_picture(results: Results) -> Picture:
     shown = [c for c in results["controllers"] if c["survival"]["end"]]
     if not shown:
         return Picture("", "")
-    colour = coloured([c["name"] for c in results["controllers"]])
+    colour = coloured(list(dict.fromkeys(c["controller"] for c in results["controllers"])))
+    conditions = list(dict.fromkeys(condition_of(c) for c in results["controllers"] if c["controller"] != EXPERT))
     figure = sized(WHOLE, max(3, 0.4 + 0.18 * len(shown)))
     axes = figure.add_subplot(xlabel="since the target was shown (s)", ylabel="not reached yet (%)", ylim=(0, 102))
     for c in shown:
         curve = c["survival"]
         times = [0, *curve["times"], curve["end"]]
         share = [1, *curve["share"], curve["share"][-1] if curve["share"] else 1]
-        axes.step(times, 100 * np.array(share), where="post", color=colour(c["name"]), lw=1.5, label=c["name"])
+        dashes = LINES[conditions.index(condition_of(c)) % len(LINES)] if c["controller"] != EXPERT else "-"
+        axes.step(
+            times, 100 * np.array(share), dashes, where="post", color=colour(c["controller"]), lw=1.5, label=c["name"]
+        )
     axes.grid(color="#eef0f3")
     figure.legend(loc="outside right upper")
     caption = "Kaplan-Meier: targets not reached are censored when time is up."
@@ -159,3 +168,13 @@ def pursuit_picture(results: Results) -> Picture:
     return Picture(
         "Pursuit", f"Median over episodes; dotted is where bandwidth ends. See the table for {told}.", svg(figure)
     )
+
+
+def cost_pictures(results: Results) -> list[Picture]:
+    """The time that a step takes, and how networks were trained."""
+    decoded = [c for c in results["controllers"] if c["cost"]]
+    milliseconds = {c["name"]: c["cost"]["latency_ms"] for c in decoded}
+    return [
+        latency_picture(milliseconds, "a row of features"),
+        learning_picture({c["name"]: [c["losses"]] for c in decoded}),
+    ]
