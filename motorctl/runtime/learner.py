@@ -91,7 +91,7 @@ class Learner:
                 said = self._results.recv_bytes()
         except (EOFError, ConnectionError):
             self.ended = True
-        return None if said is None else np.frombuffer(said).reshape(self._shape)
+        return None if said is None else np.frombuffer(said).reshape(self._shape).copy()
 
     def _send(self) -> None:
         try:
