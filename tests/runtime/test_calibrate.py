@@ -1,4 +1,4 @@
-"""``motorctl calibrate`` as people run it: a simulated person with a headset in another process, real LSL between them."""
+"""``motorctl calibrate`` as people run it: a simulated person with a headset in another process, real LSL between."""
 
 from __future__ import annotations
 
