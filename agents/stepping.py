@@ -26,6 +26,9 @@ StepState = tuple[tuple[Array, ...], ...]
 class Stepper:
     """A controller's weights as they are now, and the step they make; of the controller's own precision.
 
+    ``readout`` is what makes a command of the last layer's units: weights ``(command, width)`` and bias ``(command,)``,
+    which may be exchanged between two steps.
+
     Args:
         controller: trained; later training does not reach the stepper.
 
@@ -53,7 +56,7 @@ class Stepper:
             if isinstance(norm, nn.LayerNorm)
         ]
         scale = _array(controller.scale)
-        self._readout = _array(controller.readout.weight) * scale, _array(controller.readout.bias) * scale
+        self.readout = _array(controller.readout.weight) * scale, _array(controller.readout.bias) * scale
         self._initial = from_torch(controller.initial_state(1))
 
     def initial_state(self) -> StepState:
@@ -62,14 +65,20 @@ class Stepper:
 
     def step(self, features: Array, state: StepState) -> tuple[Array, StepState]:
         """The command ``(command,)`` for one row of ``features (feature,)``, and the state to go on with."""
-        hidden: Array = features.astype(self._readout[0].dtype, copy=False)
+        hidden, states = self.units(features, state)
+        weight, bias = self.readout
+        return weight @ hidden + bias, states
+
+    def units(self, features: Array, state: StepState) -> tuple[Array, StepState]:
+        """What is before the read-out, ``(width,)``, for one row of ``features (feature,)``, and the state to go on
+        with."""
+        hidden: Array = features.astype(self.readout[0].dtype, copy=False)
         states = []
         for index, (layer, before) in enumerate(zip(self._layers, state, strict=True)):
             after = self._cell(layer, hidden, before)
             states.append(after)
             hidden = _normalise(after[0], *self._norms[index]) if self._norms else after[0]
-        weight, bias = self._readout
-        return weight @ hidden + bias, tuple(states)
+        return hidden, tuple(states)
 
 
 def from_torch(state: State) -> StepState:

@@ -5,7 +5,7 @@ from .arm import COMMANDS, arm
 from .arm3d import COMMANDS as ARM3D_COMMANDS
 from .arm3d import arm3d, arm3d_expert
 from .center_out import CenterOut, center_out
-from .description import describe_env, joint_names
+from .description import UNITS, describe_env, joint_names
 from .environment import Environment
 from .episodes import ActionError
 from .experts import arm_expert
@@ -15,7 +15,7 @@ from .hand import COMMANDS as HAND_COMMANDS
 from .hand import hand
 from .leg import COMMANDS as LEG_COMMANDS
 from .leg import leg
-from .make import Env, eeg_ids, env_ids, make_env, make_vec
+from .make import Env, eeg_ids, env_commands, env_ids, make_env, make_vec
 from .muscles import Muscles, share
 from .reach import Reach, reach
 from .registry import Definition, Policy, expert, register
@@ -26,6 +26,7 @@ from .vector import VectorEnvironment
 from .velocity import VelocityController
 
 __all__ = [
+    "UNITS",
     "ActionError",
     "CenterOut",
     "Env",
@@ -42,6 +43,7 @@ __all__ = [
     "VelocityController",
     "describe_env",
     "eeg_ids",
+    "env_commands",
     "env_ids",
     "expert",
     "joint_names",

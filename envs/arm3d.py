@@ -87,6 +87,7 @@ class SpatialVelocity:
     """
 
     size = 3
+    components = (("x", "m/s"), ("y", "m/s"), ("z", "m/s"))
     fields: tuple[str, ...] = ("sensordata", "xaxis", "xanchor", "M", "qfrc_bias", "qfrc_passive")
 
     def __init__(self, model: mujoco.MjModel, workspace: Ball, period: float) -> None:

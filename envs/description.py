@@ -84,9 +84,9 @@ def describe_env(id_: str) -> dict[str, Any]:
     }
 
 
-def joint_names(limb: Limb) -> list[str]:
-    """Of the joints whose angles are sensed, in their order."""
-    addresses = range(limb.model.nq)[limb.senses["joint_angles"].index]
+def joint_names(limb: Limb, sense: str = "joint_angles") -> list[str]:
+    """Of the joints whose positions a sense tells, in their order."""
+    addresses = range(limb.model.nq)[limb.senses[sense].index]
     return [limb.model.joint(j).name for j in range(limb.model.njnt) if limb.model.jnt_qposadr[j] in addresses]
 
 

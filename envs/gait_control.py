@@ -140,6 +140,7 @@ class ClassCommand:
     """
 
     size = len(MOVEMENTS)
+    components = tuple((movement, "") for movement in MOVEMENTS)
     fields = GaitController.fields
 
     def __init__(self, model: mujoco.MjModel, pattern: Pattern, period: float) -> None:

@@ -62,6 +62,7 @@ class OpenClose:
     """
 
     size = 2
+    components = (("open", ""), ("close", ""))
     fields: tuple[str, ...] = ()
 
     def __init__(self, period: float) -> None:

@@ -44,6 +44,11 @@ class Command(Protocol):
         ...
 
     @property
+    def components(self) -> tuple[tuple[str, str], ...]:
+        """Name and unit ("" without one) of each number of a command in physical units."""
+        ...
+
+    @property
     def fields(self) -> tuple[str, ...]:
         """Fields of `mujoco.MjData` that it reads."""
         ...
@@ -69,6 +74,7 @@ class Direct:
     def __init__(self, model: mujoco.MjModel) -> None:
         """Commands are excitations in [0, 1] for muscles, torques in N·m for motors, ... as the control range says."""
         self.size = model.nu
+        self.components = tuple((model.actuator(i).name, _unit(model, i)) for i in range(model.nu))
         low, high = model.actuator_ctrlrange.T
         self._middle, self._half = (high + low) / 2, (high - low) / 2
 
@@ -85,6 +91,13 @@ class Direct:
     def __call__(self, action: Array, memory: Array, data: mujoco.MjData | Batch) -> tuple[Array, Array]:
         """As `Command`."""
         return self._middle + action * self._half, memory
+
+
+def _unit(model: mujoco.MjModel, actuator: int) -> str:
+    """Of an actuator's control: a torque at a hinge, a place along a slide; an excitation has none."""
+    if model.actuator_trntype[actuator] != mujoco.mjtTrn.mjTRN_JOINT:
+        return ""
+    return "N·m" if model.jnt_type[model.actuator_trnid[actuator, 0]] == mujoco.mjtJoint.mjJNT_HINGE else "m"
 
 
 @dataclass(frozen=True)

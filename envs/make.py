@@ -19,6 +19,16 @@ def env_ids() -> list[str]:
     return sorted(f"{NAMESPACE}{name}-v0" for name in DEFINITIONS)
 
 
+def env_commands(id_: str) -> tuple[str, ...]:
+    """The commands that an environment takes, the default first.
+
+    Raises:
+        ConfigurationError: there is no such environment.
+    """
+    check_id(id_, env_ids())
+    return DEFINITIONS[id_.removeprefix(NAMESPACE).removesuffix("-v0")].commands
+
+
 def eeg_ids() -> list[str]:
     """The ids of the same environments with the EEG of somebody who watches as the observation, see `eeg`."""
     return [id_.replace("-v0", "EEG-v0") for id_ in env_ids()]

@@ -120,6 +120,7 @@ class VelocityCommand:
     """The command `velocity` of a planar arm: an action a is a hand velocity of `MAX_SPEED`·a m/s along x and y."""
 
     size = 2
+    components = (("x", "m/s"), ("y", "m/s"))
     fields = ("sensordata", "xanchor", "M", "qfrc_bias", "actuator_moment", "actuator_length", "actuator_velocity")
 
     def __init__(self, model: mujoco.MjModel, workspace: Reachable, period: float) -> None:

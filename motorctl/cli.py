@@ -17,7 +17,7 @@ COMMANDS = {
     "simulate": ("motorctl.runtime.simulate:simulate", "run an environment with its expert"),
     "train imitation": (
         "motorctl.training.recordings:train_on_recordings",
-        "train a controller on cued recordings",
+        "train a controller on a calibration, or on cued recordings",
     ),
     "train adapt": ("motorctl.training.adapt:adapt", "fit a stored controller to a new session"),
     "train pretrain": (
@@ -51,8 +51,13 @@ COMMANDS = {
     "inspect": ("motorctl.signals.inspect:inspect", "what is in a recording: streams, channels, cues, gaps"),
     "convert": ("motorctl.signals.convert:convert", "write a recording as FIF, EDF, CSV or XDF"),
     "data eegmmi": ("motorctl.signals.data:eegmmi", "download recordings of real and imagined movements"),
+    "quality": ("motorctl.runtime.signal_check:quality", "say which channels of a stream are bad, and what mends them"),
+    "calibrate": ("motorctl.runtime.calibrate:calibrate", "show movements to somebody with a cap, and record"),
+    "session": ("motorctl.runtime.session:session", "from the cap to a limb that obeys, step by step"),
     "record": ("motorctl.runtime.record:record", "record LSL streams into an XDF file"),
+    "replay": ("motorctl.runtime.replay:replay", "run a recorded session again through any controller"),
     "live": ("motorctl.runtime.live:live", "move the limb from a live EEG stream"),
+    "cockpit": ("motorctl.runtime.cockpit.command:cockpit", "show a run and steer it, in the browser or the terminal"),
 }
 """Command to the function that runs it, loaded only when it is called for, and to one line on what it does. The
 function takes one argument, a dataclass: the command's configuration."""

@@ -28,6 +28,10 @@ class StreamError(MotorctlError):
     """No stream, more than one stream, or a stream that does not match what a controller was trained on."""
 
 
+class StreamLost(StreamError):
+    """A stream is gone for good: it cannot be told again should it come back."""
+
+
 class CheckpointError(MotorctlError):
     """A stored controller is missing, damaged, or does not fit its use."""
 

@@ -196,15 +196,25 @@ def cued_edf(tmp_path: Path, write_edf: Callable[..., Path]) -> Callable[..., Pa
     return write
 
 
-@pytest.fixture
-def small_controller(tmp_path: Path) -> Path:
-    """A folder with an untrained controller for the simulated brain's stream."""
+def _save_small_controller(folder: Path) -> None:
     torch.manual_seed(0)
     config = PipelineConfig(amplitude_band=(0.5, 8.0), power_bands=())
     width = len(Pipeline(config, Brain().info).names)
     pipeline = Pipeline(config, Brain().info, np.zeros(width), np.ones(width))
     controller = RecurrentController(ControllerConfig(widths=(8,)), width, 2, scale=0.3).eval()
+    save_checkpoint(Checkpoint(controller, pipeline, "velocity", "motorctl/ArmReach-v0"), folder)
+
+
+@pytest.fixture(scope="session")
+def save_small_controller() -> Callable[[Path], None]:
+    """``save_small_controller(folder)`` writes an untrained controller for the simulated brain's stream."""
+    return _save_small_controller
+
+
+@pytest.fixture
+def small_controller(tmp_path: Path) -> Path:
+    """A folder with an untrained controller for the simulated brain's stream."""
     folder = tmp_path / "controller"
     folder.mkdir()
-    save_checkpoint(Checkpoint(controller, pipeline, "velocity", "motorctl/ArmReach-v0"), folder)
+    _save_small_controller(folder)
     return folder

@@ -40,25 +40,43 @@ def compile_rollout(controller: RecurrentController, world: World, state: Tensor
     On a CPU an episode becomes one C++ function, and its gradients another. A thread takes a block of lanes through all
     control steps, so ``torch.set_num_threads`` counts. Weights are read at every call and can be trained; the world and
     its tensors are as they are now. Where there is no compiler, or controller or world have no such form, a warning
-    says why, and every call runs operation by operation. On a GPU, ``torch.compile`` compiles the world.
+    says why, and every call runs operation by operation. On a GPU, ``torch.compile`` compiles the world, with the same
+    warning where it cannot.
 
     Args:
         controller, world: as for :func:`~motorctl.dynamics.rollout.roll_out`.
         state, inputs: any that fit, ``(batch, n)`` and ``(batch, time, k)``; float32 or float64.
     """
-    if state.device.type != "cpu":
-        return partial(roll_out, controller, _TorchCompiled(world))
+    compiled = CompiledRollout if state.device.type == "cpu" else torch_compiled
     try:
-        return CompiledRollout(controller, world, state, inputs)
+        return compiled(controller, world, state, inputs)
     except ConfigurationError as error:
         warnings.warn(f"Episodes run uncompiled, which is much slower: {error}", RuntimeWarning, stacklevel=2)
         return partial(roll_out, controller, world)
 
 
+def torch_compiled(controller: RecurrentController, world: World, state: Tensor, inputs: Tensor) -> Episode:
+    """The same with ``torch.compile``, on any device: a control step of the world is compiled, the loop is Python's.
+
+    Raises:
+        ConfigurationError: torch has no compiler here, or world or controller have no compiled form.
+    """
+    run = partial(roll_out, controller, _TorchCompiled(world))
+    try:  # both ways, as torch compiles at the first call; of two lanes, as it takes one for a case of its own
+        first = run(state[:1].detach().repeat(2, 1), inputs[:1, :1].detach().repeat(2, 1, 1))
+        torch.autograd.grad(first.outputs.sum(), list(controller.parameters()), allow_unused=True)
+    except (RuntimeError, OSError) as error:
+        problem = str(error).strip().splitlines()[0]
+        raise ConfigurationError(
+            f"torch.compile failed: {problem}", "Install a C++ compiler, on a GPU triton."
+        ) from None
+    return run
+
+
 class _TorchCompiled:
     def __init__(self, world: World) -> None:
-        self.observe: Any = torch.compile(world.observe)
-        self.advance: Any = torch.compile(world.advance)
+        self.observe: Any = torch.compile(world.observe, dynamic=True)
+        self.advance: Any = torch.compile(world.advance, dynamic=True)
 
 
 class CompiledRollout:

@@ -30,10 +30,12 @@ from motorctl.threads import one_thread
 
 SETTLING = 2.0
 """Rest before the first step of a session (s), so that filters have settled; longer if a power window is."""
+TOGETHER = 100
+"""Control steps whose EEG is made in one go where no command waits for it."""
 
 Imagery = Callable[[Tensor], Tensor]
-"""Takes intended velocities ``(batch, 2)`` (m/s), gives how far each of `motorctl.person.movements.MOVEMENTS` is
-imagined to bring them about, ``(batch, 6)``, 0 to 1."""
+"""Takes intended velocities ``(batch, step, 2)`` (m/s), gives how far each of `motorctl.person.movements.MOVEMENTS` is
+imagined to bring them about, ``(batch, step, 6)``, 0 to 1."""
 
 Decide = Callable[[Tensor, Any], tuple[Tensor, Any]]
 """Takes features ``(batch, feature)`` and a state, None at first; gives commands ``(batch, command)`` and the state."""
@@ -42,7 +44,9 @@ Decide = Callable[[Tensor, Any], tuple[Tensor, Any]]
 class Moment(NamedTuple):
     """Where the loop is after a step."""
 
-    features: Tensor  # (batch, feature) float32, of the EEG up to now; without gradient, to learn from
+    features: (
+        Tensor  # (batch, feature) float32, of the EEG up to now; without gradient, to learn from; (batch, 0) unheard
+    )
     intention: Tensor  # (batch, 2) m/s, what that EEG was given off with
     info: dict[str, Any]  # of the environments, which people saw as they intended it
     reward: NDArray[np.float64]  # (batch,) of the step that led here
@@ -91,34 +95,51 @@ class ClosedLoop:
         self._seen = self.user.initial_state(person)
         self._alive = self.brain.initial_state(self.env.num_envs, person)
         self._filled: Any = None
+        self._unheard: list[Tensor] = []
         self._step = 0
         steps = math.ceil(max(SETTLING, self.pipeline.window) * self.user.rate)
         with torch.no_grad():
             self._features_of(torch.zeros(self.env.num_envs, steps * self._samples, 2), None)
         nothing = np.zeros(self.env.num_envs)
-        return self._watch(info, nothing, nothing.astype(bool))
+        return self._watch(info, nothing, nothing.astype(bool), heard=True)
 
-    def step(self, commands: Tensor | NDArray[np.floating]) -> Moment:
+    def step(self, commands: Tensor | NDArray[np.floating], heard: bool = True) -> Moment:
         """Hold commands ``(batch, command)`` for a control period, in physical units (m/s for a velocity).
+
+        Where commands do not depend on features, ``heard=False`` and :meth:`hear` at the end give the same features in
+        a fraction of the time.
 
         Raises:
             ActionError: they have the wrong shape, or hold NaN or infinity.
         """
         _, reward, terminated, truncated, info = self.env.step(self.env.to_action(np.asarray(commands)))
         self._step += 1
-        return self._watch(info, reward, terminated | truncated)
+        return self._watch(info, reward, terminated | truncated, heard)
 
     @torch.no_grad()
-    def _watch(self, info: dict[str, Any], reward: NDArray[np.float64], done: NDArray[np.bool_]) -> Moment:
+    def hear(self) -> Tensor:
+        """Features ``(batch, step, feature)`` of the steps since the last one that was heard."""
+        pieces = [torch.stack(self._unheard[k : k + TOGETHER], 1) for k in range(0, len(self._unheard), TOGETHER)]
+        self._unheard = []
+        nothing = torch.empty(self.env.num_envs, 0, len(self.pipeline.names))
+        return torch.cat([nothing, *map(self._given_off, pieces)], dim=1)
+
+    @torch.no_grad()
+    def _watch(self, info: dict[str, Any], reward: NDArray[np.float64], done: NDArray[np.bool_], heard: bool) -> Moment:
         """People see what ``info`` tells, and give off EEG for a control period."""
         hand, target = (torch.from_numpy(info[f"{what}_position"][:, :2]) for what in ("shown", "target"))
         intention, self._seen = self.user.intend(hand, target, self._seen)
-        velocity, movement = intention, None
+        self._unheard.append(intention)
+        features = self.hear()[:, -1] if heard else intention.new_empty(len(intention), 0)
+        return Moment(features, intention, info, reward, done, self._step)
+
+    def _given_off(self, intentions: Tensor) -> Tensor:
+        """Features ``(batch, step, feature)`` of the EEG while ``intentions (batch, step, 2)`` last, a period each."""
+        velocity, movement = intentions, None
         if self.imagine:
-            velocity = torch.zeros_like(intention)
-            movement = self.imagine(intention)[:, None].expand(-1, self._samples, -1)
-        features = self._features_of(velocity[:, None].expand(-1, self._samples, -1), movement)
-        return Moment(features[:, -1], intention, info, reward, done, self._step)
+            velocity = torch.zeros_like(intentions)
+            movement = self.imagine(intentions).repeat_interleave(self._samples, dim=1)
+        return self._features_of(velocity.repeat_interleave(self._samples, dim=1), movement)
 
     def _features_of(self, velocity: Tensor, movement: Tensor | None) -> Tensor:
         """Features ``(batch, row, feature)`` of the EEG that is given off meanwhile."""

@@ -151,7 +151,7 @@ def write_video(
     writer = imageio_ffmpeg.write_frames(str(path), (width, height), fps=rate / every)
     writer.send(None)
     for index, step in enumerate(steps):
-        env.get_wrapper_attr("set_state")(step.joint_angles, step.activation, step.target)
+        env.get_wrapper_attr("set_state")(step.info["joint_angles"], step.info["activation"], step.target)
         if index % every == 0:
             writer.send(picture(env))
         progress(index + 1)

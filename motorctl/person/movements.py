@@ -44,7 +44,9 @@ def activity(velocity: Tensor, movement: Tensor | None) -> Tensor:
     """
     speed = torch.linalg.vector_norm(velocity, dim=-1, keepdim=True)
     reaching = (1 - torch.exp(-speed / REACH_SPEED)) * REACH
-    return reaching if movement is None else either(reaching, movement @ _ENGAGED)
+    if movement is None:
+        return reaching
+    return either(reaching, (movement @ _ENGAGED).clamp(max=1.0))  # two movements at once engage an area fully at most
 
 
 def either(first: Tensor, second: Tensor) -> Tensor:

@@ -23,9 +23,10 @@ from motorctl.envs import RenderingError, make_env
 from motorctl.errors import StreamError, check_positive, check_seed
 from motorctl.evaluation.figures import draw_hand_paths, write_video
 from motorctl.runs import check_json_path, open_run_folder, plain, write_json
-from motorctl.runtime.limb_stream import LoopStreams, limb_outlet
+from motorctl.runtime.limb_stream import LoopStreams
 from motorctl.runtime.live import run_live
-from motorctl.runtime.loop import Reader, Step
+from motorctl.runtime.loop import Step
+from motorctl.runtime.reader import Reader
 from motorctl.runtime.report import number, percent, print_table, summary_rows
 from motorctl.runtime.shuffled import shuffled_success_rate
 from motorctl.runtime.summary import summarize
@@ -96,14 +97,15 @@ def demo(config: DemoConfig) -> None:
     console.print(EXPECTED[config.brain])
     console.print(f"A synthetic headset starts in a process of its own; {config.seconds:g} s of closed loop follow.")
     name = f"motorctl-demo-{os.getpid()}"
-    outlet = limb_outlet(f"{name}-limb", way.pipeline.rate)
+    streams = LoopStreams(f"{name}-limb", env, delay=checkpoint.pipeline.delay)
     with person_in_headset(name, config):
         reader = Reader(LSLSource(find_stream(name=name, timeout=60.0)), checkpoint.pipeline, local_clock)
-        if not outlet.wait_for_consumers(30.0):
+        if not streams.wait_for_watcher(30.0):
             raise StreamError(
                 "The simulated person does not see the arm.", "Let UDP 16571 and TCP 16572-16604 through."
             )
-        steps, ended = run_live(checkpoint, reader, env, [LoopStreams(outlet)], config.seconds, config.seed, console)
+        steps: list[Step] = []
+        ended = str(run_live(checkpoint, reader, env, [streams, steps.append], config.seconds, config.seed, console))
     summary = summarize(steps)
     shuffled = shuffled_success_rate(steps, env, config.seed)
     results = asdict(summary) | {

@@ -8,17 +8,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from motorctl.errors import ConfigurationError, StreamError, check_positive, check_seed
 from motorctl.person.brain import make_brain
+from motorctl.person.cued import CuedUser
 from motorctl.person.imagery import ELECTRODES, imagine
+from motorctl.person.movements import MOVEMENTS
 from motorctl.person.person import Person
 from motorctl.person.user import User
 from motorctl.signals.board import open_board, stream_board
 from motorctl.signals.faults import Fault, Faults, open_sink
 from motorctl.signals.headset import play_recording, say, stream_chunks
-from motorctl.signals.lsl import LSLSource, find_stream, hush
+from motorctl.signals.lsl import LSLSource, find_stream, hush, open_markers
 from motorctl.signals.recording import read_recording, say_notes
 from motorctl.threads import one_thread
+from motorctl.training.calibrated import CUE, PAUSE
 
 
 @dataclass(frozen=True)
@@ -29,9 +34,10 @@ class HeadsetConfig:
     """Recording to play, its annotations as a marker stream; without it, a simulated person wears the headset."""
     brain: Literal["ideal", "realistic", "hard"] = "ideal"
     """How hard the simulated person's EEG is to read."""
-    steer: Literal["reach", "imagery"] = "reach"
+    steer: Literal["reach", "imagery", "cues"] = "reach"
     """What the simulated person intends in order to steer: to move the right hand, or, as people do whose EEG moves a
-    cursor, movements of hands, feet and tongue that are only imagined; then there are more electrodes."""
+    cursor, movements of hands, feet and tongue that are only imagined; or the movement that the run's cues name (rest,
+    left, right, feet, fists, tongue). Who imagines has more electrodes."""
     board: str | None = None
     """Board to stream instead, of those that BrainFlow drives: synthetic, cyton, muse-2, ..."""
     name: str | None = None
@@ -45,7 +51,8 @@ class HeadsetConfig:
     unit: str | None = None
     """Unit of the recording's EEG (V, mV, µV, uV, nV), where the file says none or a wrong one."""
     limb_stream: str = "motorctl-limb"
-    """LSL stream on which the simulated person sees hand and target; 'motorctl live' sends it."""
+    """LSL stream on which the simulated person sees hand and target, and beside it the cues; 'motorctl live' and
+    'motorctl calibrate' send it."""
     control_rate: float = 50.0
     """How often the simulated person's intention changes (Hz)."""
     serial_port: str = ""
@@ -105,10 +112,12 @@ def relay(board_name: str, config: HeadsetConfig, faults: Faults, stop: threadin
 
 def simulated_person(config: HeadsetConfig) -> Person:
     """Who wears the headset where neither a recording nor a board is given."""
-    user = User(config.control_rate)
+    if config.steer == "reach":
+        return Person(User(config.control_rate), make_brain(config.brain), config.seed)
+    brain = make_brain(config.brain, ELECTRODES)
     if config.steer == "imagery":
-        return Person(user, make_brain(config.brain, ELECTRODES), config.seed, imagine)
-    return Person(user, make_brain(config.brain), config.seed)
+        return Person(User(config.control_rate), brain, config.seed, imagine)
+    return Person(CuedUser(config.control_rate), brain, config.seed)
 
 
 def wear(person: Person, config: HeadsetConfig, faults: Faults, stop: threading.Event) -> None:
@@ -116,7 +125,8 @@ def wear(person: Person, config: HeadsetConfig, faults: Faults, stop: threading.
     info = replace(person.brain.info, name=config.name or person.brain.info.name, source_id="")
     person.next_samples(1)  # the first takes long: the head is computed
     with open_sink(info, faults, 1.0, say) as sink, one_thread():
-        threading.Thread(target=watch, args=(person, config.limb_stream, stop), daemon=True).start()
+        attend = hear if config.steer == "cues" else watch
+        threading.Thread(target=attend, args=(person, config.limb_stream, stop), daemon=True).start()
         say(f"Streaming {info.name}: {len(info.channels)} channels at {info.rate:g} Hz, watching {config.limb_stream}.")
         stream_chunks(sink.send, info.rate, person.next_samples, stop=stop)
 
@@ -126,10 +136,25 @@ def watch(person: Person, limb_stream: str, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             with LSLSource(find_stream(name=limb_stream, timeout=1.0)) as source:
+                columns = [source.info.labels.index(f"{what}_{axis}") for what in ("hand", "target") for axis in "xy"]
                 while not stop.is_set():
                     chunk = source.read(0.1)
                     if len(chunk):
-                        newest = chunk.samples[-1].astype(float)
-                        person.see(newest[0:2], newest[4:6])
+                        newest = chunk.samples[-1, columns].astype(float)
+                        person.see(newest[:2], newest[2:])
+        except (StreamError, ValueError):  # not there yet, or another one now
+            continue
+
+
+def hear(person: Person, limb_stream: str, stop: threading.Event) -> None:
+    """Show the person the newest cue among the events beside the stream, from when it appears until ``stop`` is set;
+    what names no movement asks for none."""
+    while not stop.is_set():
+        try:
+            with open_markers(f"{limb_stream} events", timeout=1.0) as events:
+                while not stop.is_set():
+                    for _, text in events.read(0.1):
+                        if text == PAUSE or text.startswith(CUE):
+                            person.see(np.array([float(text == CUE + movement) for movement in MOVEMENTS]))
         except StreamError:  # not there yet, or another one now
             continue

@@ -64,10 +64,19 @@ class SafetyConfig:
     """Most that a command may change in a second, in parts of its range."""
     acceleration: float = 1000.0
     """Most that this rate may change in a second, in parts of its range per second."""
+    workspace: tuple[float, ...] = ()
+    """Box that the hand is not commanded out of: lowest and highest x, then y (then z), m from the shoulder. For a
+    command that is a velocity; without one, the limb's own reach alone bounds it."""
 
     def __post_init__(self) -> None:
         for name in ("hold_after", "fade_after", "fade", "stop_after", "rate", "acceleration"):
             check_positive(name, getattr(self, name))
+        ends = self.workspace
+        if not all(np.isfinite(ends)) or not all(a < b for a, b in zip(ends[::2], ends[1::2], strict=False)):
+            raise ConfigurationError(
+                f"The workspace {' '.join(f'{end:g}' for end in ends)} is no box.",
+                "Give lowest and highest x, then y, m, such as -0.2 0.2 0.3 0.6.",
+            )
         if not 0 <= self.settle < float("inf"):
             raise ConfigurationError(f"settle is {self.settle:g}.", "Give 0 s or more.")
         if not self.hold_after <= self.fade_after <= self.stop_after:
@@ -83,6 +92,8 @@ class SafetyConfig:
         return Limits(low, high, width * self.rate * period, width * self.acceleration * period**2)
 
 
+UNHEARD = "nothing is heard yet"
+"""Cause of the first phase."""
 CAUTIOUS = SafetyConfig()
 """What holds where nothing else is said."""
 
@@ -97,13 +108,14 @@ class SafetyState(NamedTuple):
     usable_until: float  # s: when the newest usable sample was measured
     wanted: Array  # the last usable command
     latched: Request  # what the operator last asked for
+    asked: str  # why, in a few words
 
 
 def first_state(size: int, now: float) -> SafetyState:
     """Nothing is heard yet, and the operator means to start."""
     neutral = np.zeros(size)
     given = Given(neutral, neutral)
-    return SafetyState(Phase.IDLE, "nothing is heard yet", given, float("inf"), now, neutral, "start")
+    return SafetyState(Phase.IDLE, UNHEARD, given, float("inf"), now, neutral, "start", "")
 
 
 def advance(
@@ -114,6 +126,8 @@ def advance(
     newest: float,
     now: float,
     request: Request | None = None,
+    asked: str = "",
+    trouble: str = "",
 ) -> SafetyState:
     """One control step.
 
@@ -122,9 +136,11 @@ def advance(
         limits: of the command, whose neutral value is 0.
         state: of the step before.
         wanted: ``(size,)`` what the controller commands.
-        newest: when the newest sample was measured (s).
+        newest: when the newest usable sample was measured (s).
         now: on the same clock.
         request: what the operator has asked for since the step before.
+        asked: why, where it was not the operator's own wish.
+        trouble: why no sample comes, in one line, if that is known.
 
     Returns:
         The new state; ``given.command`` is what the limb is told.
@@ -135,26 +151,32 @@ def advance(
         state = state._replace(usable_since=since, usable_until=newest, wanted=wanted.astype(float))
     else:
         state = state._replace(usable_since=float("inf"))
-    state = state._replace(latched=request or state.latched)
+    held = state.phase is Phase.HOLDING and state.latched == "hold"
+    if request:
+        state = state._replace(latched=request, asked=asked)
     quiet = now - state.usable_until
-    reason = f"no sample for {now - newest:.2f} s" if finite or not fresh else "the controller's output is not finite"
-    phase, cause = _next_phase(config, state, quiet, now, reason)
+    reason = "the controller's output is not finite" if fresh else trouble or f"no sample for {now - newest:.2f} s"
+    phase, cause = _next_phase(config, state, held, quiet, now, reason)
+    if phase is state.phase is not Phase.RUNNING and state.latched == "start" and not (trouble or request):
+        cause = state.cause  # the first, while it lasts
     return state._replace(phase=phase, cause=cause, given=_command(config, limits, state, phase, quiet))
 
 
-def _next_phase(config: SafetyConfig, state: SafetyState, quiet: float, now: float, reason: str) -> tuple[Phase, str]:
-    """The phase, and its cause."""
+def _next_phase(
+    config: SafetyConfig, state: SafetyState, held: bool, quiet: float, now: float, reason: str
+) -> tuple[Phase, str]:
+    """The phase, and its cause; ``held`` if the operator held the limb till now."""
     usable = np.isfinite(state.usable_since)
     if state.latched == "stop":
-        return Phase.STOPPED, "stopped by the operator"
+        return Phase.STOPPED, state.asked or "stopped by the operator"
     if state.latched == "hold":
-        return Phase.HOLDING, "held by the operator"
-    if state.phase is Phase.RUNNING or (state.phase is Phase.HOLDING and state.cause != "held by the operator"):
+        return Phase.HOLDING, state.asked or "held by the operator"
+    if state.phase is Phase.RUNNING or (state.phase is Phase.HOLDING and not held):
         if usable:
             return Phase.RUNNING, ""
         return (Phase.HOLDING, reason) if quiet < config.stop_after else (Phase.STOPPED, reason)
     if not usable:
-        return (state.phase, state.cause) if state.phase in (Phase.IDLE, Phase.STOPPED) else (Phase.IDLE, reason)
+        return (state.phase if state.phase is Phase.STOPPED else Phase.IDLE), reason
     settled = now - state.usable_since >= config.settle
     return (Phase.RUNNING, "") if settled else (Phase.ARMED, "samples come, filters fill")
 

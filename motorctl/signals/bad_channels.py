@@ -17,7 +17,9 @@ FLAT = 0.1
 """A channel is flat if its robust standard deviation is below this (µV): less than an amplifier's own noise."""
 NOISY = 5.0
 """A channel is noisy if its amplitude is more robust standard deviations above the median channel's (PREP:
-Bigdely-Shamlo et al. 2015, Front. Neuroinform. 9:16)."""
+Bigdely-Shamlo et al. 2015, Front. Neuroinform. 9:16), if it is ``LOUD`` too."""
+LOUD = 3.0
+"""Times the median amplitude: where channels hardly differ, those with the strongest rhythms stand out too."""
 ROBUST = 0.7413
 """Standard deviation of a normal distribution over its interquartile range."""
 
@@ -42,6 +44,7 @@ def find_bad_channels(recordings: Iterable[Chunk], rate: float) -> list[str]:
     flat = ~absent & (amplitude < FLAT)
     usual = amplitude[~absent & ~flat]
     spread = ROBUST * iqr(usual) if len(usual) else 0.0
-    noisy = ~absent & (spread > 0) & (amplitude > np.median(usual) + NOISY * spread if len(usual) else False)
+    middle = np.median(usual) if len(usual) else 0.0
+    noisy = ~absent & (spread > 0) & (amplitude > np.maximum(middle + NOISY * spread, LOUD * middle))
     reasons = zip(absent, flat, noisy, strict=True)
     return ["missing" if a else "flat" if f else "noisy" if n else "" for a, f, n in reasons]

@@ -18,13 +18,33 @@ Samples = NDArray[np.float32]
 Times = NDArray[np.float64]
 
 Fault = Literal[
-    "drop-out", "jitter", "burst", "clock-jump", "nan", "flat", "restart", "restart-channels", "restart-rate"
+    "drop-out",
+    "jitter",
+    "burst",
+    "freeze",
+    "repeat",
+    "clock-jump",
+    "nan",
+    "flat",
+    "restart",
+    "restart-channels",
+    "restart-rate",
+    "restart-name",
 ]
-"""Samples lost; stamps off by 5 ms at random, all the time; samples held back, then sent at once and stamped so; stamps
-that jump by 5 s, to and fro; half the channels NaN; one channel constant; the stream closed and opened again, the same,
-with a channel less, or at half the rate, and at the next restart as it was."""
+"""Samples lost; stamps off by 5 ms at random, all the time; samples held back, for a moment or for long, then sent at
+once and stamped so; each chunk sent twice; stamps that jump by 5 s, to and fro; half the channels NaN; one channel
+constant; the stream closed and opened again, the same, with a channel less, at half the rate, or under another name,
+and at the next restart as it was."""
 
-DURATIONS = {"drop-out": 0.5, "burst": 0.3, "nan": 0.2, "flat": 2.0, "clock-jump": 0.0}
+DURATIONS = {
+    "drop-out": 0.5,
+    "burst": 0.3,
+    "freeze": 2.0,
+    "repeat": 0.2,
+    "nan": 0.2,
+    "flat": 2.0,
+    "clock-jump": 0.0,
+}
 """How long a fault lasts (s)."""
 RESTART = 1.0
 """How long a stream stays away in a restart (s)."""
@@ -48,6 +68,7 @@ class Faults:
 
 
 NO_FAULTS = Faults()
+OpenSink = Callable[[StreamInfo, float], LSLSink]
 
 
 def open_sink(info: StreamInfo, faults: Faults, speed: float, announce: Callable[[str], None]) -> LSLSink | FaultySink:
@@ -61,19 +82,32 @@ def open_sink(info: StreamInfo, faults: Faults, speed: float, announce: Callable
 
 
 class FaultySink:
-    """As :class:`~motorctl.signals.lsl.LSLSink`, with faults at random moments; no two at once, jitter apart."""
+    """As :class:`~motorctl.signals.lsl.LSLSink`, with faults at random moments; no two at once, jitter apart.
 
-    def __init__(self, info: StreamInfo, faults: Faults, speed: float, announce: Callable[[str], None]) -> None:
-        self._info, self._faults, self._speed, self._announce = info, faults, speed, announce
+    Args:
+        info, faults, speed, announce: as for :func:`open_sink`.
+        opened: opens what the samples go to.
+    """
+
+    def __init__(
+        self,
+        info: StreamInfo,
+        faults: Faults,
+        speed: float,
+        announce: Callable[[str], None],
+        opened: OpenSink = LSLSink,
+    ) -> None:
+        self._info, self._faults, self._speed, self._announce, self._open = info, faults, speed, announce, opened
         self._passing = [fault for fault in faults.kinds if fault != "jitter"]
         self._rng = np.random.default_rng(faults.seed)
-        self._sink: LSLSink | None = LSLSink(info, speed)
+        self._sink: LSLSink | None = opened(info, speed)
         self._now: Fault | None = None
         self._change: float | None = None  # when the next fault begins, or this one ends
         self._columns = np.arange(0)
         self._held: list[Samples] = []
         self._clock = 0.0
-        self._fewer, self._half, self._odd = False, False, 0
+        self._different: Fault = "restart"  # how it came back last
+        self._odd = 0
 
     def __enter__(self) -> Self:
         return self
@@ -94,7 +128,7 @@ class FaultySink:
                 self._begin(newest)
             else:
                 self._end(newest)
-        if self._now == "burst":
+        if self._now in ("burst", "freeze"):
             self._held.append(samples)
         elif self._now != "drop-out" and self._sink:
             if self._held:
@@ -102,6 +136,8 @@ class FaultySink:
                 times = np.full(len(samples), newest)
                 self._held.clear()
             self._pass_on(self._sink, samples, times)
+            if self._now == "repeat":
+                self._pass_on(self._sink, samples, times)
 
     def _begin(self, newest: float) -> None:
         self._now = self._passing[self._rng.integers(len(self._passing))]
@@ -117,16 +153,21 @@ class FaultySink:
             self._clock = CLOCK_JUMP - self._clock
         elif self._now.startswith("restart"):
             self._sink = None
-            self._fewer ^= self._now == "restart-channels" and count > 1
-            self._half ^= self._now == "restart-rate"
+            self._different = self._now if self._different == "restart" else "restart"
 
     def _end(self, newest: float) -> None:
         self._now = None
         self._change = newest + self._rng.exponential(self._faults.every)
         if self._sink is None:
-            channels = self._info.channels[: -1 if self._fewer else None]
-            rate = self._info.rate / 2 if self._half else self._info.rate
-            self._sink = LSLSink(replace(self._info, channels=channels, rate=rate), self._speed)
+            name = f"{self._info.name} 2" if self._different == "restart-name" else self._info.name
+            channels = self._info.channels[: self._width]
+            rate = self._info.rate / 2 if self._different == "restart-rate" else self._info.rate
+            self._sink = self._open(replace(self._info, name=name, channels=channels, rate=rate), self._speed)
+
+    @property
+    def _width(self) -> int:
+        """Channels that are sent."""
+        return max(1, len(self._info.channels) - (self._different == "restart-channels"))
 
     def _pass_on(self, sink: LSLSink, samples: Samples, times: Times) -> None:
         samples, times = samples.copy(), times + self._clock
@@ -136,7 +177,7 @@ class FaultySink:
             samples[:, self._columns] = 0
         if "jitter" in self._faults.kinds:
             times += self._rng.normal(0, JITTER, len(times))
-        if self._half:
+        if self._different == "restart-rate":
             skip, self._odd = self._odd, (self._odd + len(samples)) % 2
             samples, times = samples[skip::2], times[skip::2]
-        sink.send(samples[:, : len(self._info.channels) - self._fewer], times)
+        sink.send(samples[:, : self._width], times)

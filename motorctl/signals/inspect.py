@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from motorctl.runs import check_json_path, write_json
-from motorctl.signals.bad_channels import ROBUST
+from motorctl.signals.bad_channels import LOUD, ROBUST
 from motorctl.signals.recording import Recording, read_streams
 
 FLAT = 0.5
@@ -23,9 +23,6 @@ FLAT = 0.5
 NOISY = 5.0
 """Robust standard scores of its amplitude among the EEG channels, beyond which one is called noisy (the deviation
 criterion of the PREP pipeline, Bigdely-Shamlo et al., Front. Neuroinform. 9:16, 2015), if it is ``LOUD`` too."""
-
-LOUD = 3.0
-"""Times the median amplitude: where channels hardly differ, a high score means little."""
 
 _FEWEST = 4  # channels to tell an unusual one among
 _SECOND = 10  # rows at least that a second is taken to have: of a stream of 1 Hz, one says nothing

@@ -117,7 +117,8 @@ class Source(Protocol):
     def read(self, timeout: float) -> Chunk:
         """Whatever has arrived since the last call, waiting at most ``timeout`` seconds for the first sample.
 
-        An empty chunk when nothing came; ``StreamError`` when the stream is gone for good.
+        An empty chunk when nothing came; ``StreamLost`` when the stream is gone for good, another ``StreamError`` while
+        what comes cannot be used, which may pass: read on.
         """
         ...
 

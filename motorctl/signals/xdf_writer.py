@@ -1,7 +1,8 @@
 """Writes XDF files as a recording goes on: what was written so far can be read whenever the writer ends.
 
 Format: XDF 1.0 (Kothe et al., github.com/sccn/xdf/wiki/Specifications). Every chunk goes to the system in one write, so
-that a process that is killed leaves whole chunks; a file without footers can be read.
+that a process that is killed leaves whole chunks; a file without footers can be read. A chunk for which there is no
+room on the disk is taken back, so that the file stays whole and the chunk can be written again once there is.
 """
 
 from __future__ import annotations
@@ -56,9 +57,9 @@ class XdfWriter:
     def __init__(self, path: Path) -> None:
         self._file = path.open("xb", buffering=0)
         self._streams: dict[int, _Stream] = {}
-        self._since_boundary = 0
+        self._end = self._since_boundary = 0  # bytes
         self._boundary_due = time.monotonic() + BOUNDARY_SECONDS
-        self._file.write(b"XDF:")
+        self._end += self._file.write(b"XDF:")
         info = Element("info")
         SubElement(info, "version").text = "1.0"
         SubElement(info, "datetime").text = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S%z")
@@ -85,8 +86,8 @@ class XdfWriter:
         if stream.format not in (*_NUMBERS, "string") or stream.count < 1:
             raise ValueError(f"a stream cannot have {stream.count} channels of the format '{stream.format}'")
         number = len(self._streams) + 1
-        self._streams[number] = stream
         self._chunk(_STREAM_HEADER, struct.pack("<I", number) + header.encode())
+        self._streams[number] = stream
         return number
 
     def append(self, number: int, samples: NDArray[Any] | Sequence[Sequence[str]], stamps: NDArray[np.float64]) -> None:
@@ -95,6 +96,7 @@ class XdfWriter:
 
         Raises:
             ValueError: they differ in number from the stamps, or from the channels of the stream.
+            OSError: the disk is full, or broken; nothing of them is in the file.
         """
         stream = self._streams[number]
         if len(samples) != len(stamps) or any(len(row) != stream.count for row in samples[:1]):
@@ -107,12 +109,12 @@ class XdfWriter:
             if stream.format == "string"
             else _pack_numbers(np.asarray(samples), times, _NUMBERS[stream.format])
         )
+        if self._since_boundary >= _BOUNDARY_BYTES or time.monotonic() >= self._boundary_due:
+            self.boundary()
         self._chunk(_SAMPLES, struct.pack("<I", number) + _varlen(len(stamps)) + packed)
         stream.first = stream.first if stream.samples else float(stamps[0])
         stream.last = float(stamps[-1])
         stream.samples += len(stamps)
-        if self._since_boundary >= _BOUNDARY_BYTES or time.monotonic() >= self._boundary_due:
-            self.boundary()
 
     def clock_offset(self, number: int, collected: float, offset: float) -> None:
         """Write what to add to stamps of the device's clock to have them on the recorder's (s).
@@ -122,8 +124,8 @@ class XdfWriter:
             collected: when the offset was measured, on the device's clock.
             offset: the recorder's clock less the device's, as ``pylsl.StreamInlet.time_correction`` gives it.
         """
-        self._streams[number].offsets.append((collected, offset))
         self._chunk(_CLOCK_OFFSET, struct.pack("<Idd", number, collected, offset))
+        self._streams[number].offsets.append((collected, offset))
 
     def boundary(self) -> None:
         """Write a place where reading can begin again; done in time by :meth:`append`."""
@@ -143,9 +145,16 @@ class XdfWriter:
 
     def _chunk(self, tag: int, content: bytes) -> None:
         whole = memoryview(_varlen(len(content) + 2) + struct.pack("<H", tag) + content)
-        self._since_boundary += len(whole)
-        while whole:  # an unbuffered file may take a part only, on a disk that is getting full
-            whole = whole[self._file.write(whole) :]
+        begin, size = self._end, len(whole)
+        try:
+            while whole:  # an unbuffered file may take a part only, on a disk that is getting full
+                whole = whole[self._file.write(whole) :]
+        except OSError as error:
+            self._file.truncate(begin)
+            self._file.seek(begin)
+            raise OSError(error.errno, error.strerror, self._file.name) from error
+        self._end += size
+        self._since_boundary += size
 
 
 def stream_header(info: StreamInfo, channel_format: str = "float32") -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from motorctl.agents import RecurrentController
 from motorctl.dynamics.compiled import compile_rollout
 from motorctl.errors import ConfigurationError, check_positive
-from motorctl.threads import one_thread
+from motorctl.threads import one_thread, torch_threads
 from motorctl.training.bptt_losses import Movement
 from motorctl.training.imitation import finite
 from motorctl.training.limb_world import LimbWorld
@@ -49,14 +50,24 @@ class BPTTConfig:
     """Length of the last ones (s); gradients go through all of it."""
     grown: float = 0.5
     """Share of the iterations in which the length grows from one to the other (0 to 1)."""
+    checkpoint: int = 0
+    """Control steps whose activations are kept at a time, the others are computed again for the gradients (Chen et al.
+    2016, arXiv:1604.06174), so that memory does not grow with the length of episodes; 0 keeps all."""
+    threads: int = 1
+    """Threads of torch. More help where batches are large and cores free."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """What to train on."""
 
 
 Practice = Callable[[int, int], Movement]
 """Takes control steps and a seed; gives what was done in a batch of episodes, in one graph with the controller."""
 
 
-def limb_practice(world: LimbWorld, controller: RecurrentController, batch: int) -> Practice:
-    """Episodes of a controller that sees what the environment lets observe."""
+def limb_practice(world: LimbWorld, controller: RecurrentController, batch: int, checkpoint: int = 0) -> Practice:
+    """Episodes of a controller, on the world's device, that sees what the environment lets observe.
+
+    ``checkpoint`` is :class:`BPTTConfig`'s.
+    """
     example = torch.from_numpy(world.task.center).float().expand(1, 1, -1)
     run = compile_rollout(
         controller, world, world.start(example[:, 0]), world.inputs(example, np.random.default_rng(0))
@@ -65,9 +76,10 @@ def limb_practice(world: LimbWorld, controller: RecurrentController, batch: int)
     def practice(steps: int, seed: int) -> Movement:
         torch.manual_seed(seed)  # of dropout
         targets, _ = rehearse(world.task, steps, batch, seed, world.period)
-        rollout = run(world.start(targets[:, 0]), world.inputs(targets, np.random.default_rng(seed)))
+        inputs = world.inputs(targets, np.random.default_rng(seed))
+        rollout = run(world.start(targets[:, 0]), inputs, checkpoint=checkpoint)
         outcome = world.outcome(rollout.outputs)
-        return Movement(outcome.hand, targets, outcome.share, outcome.activation, rollout.hidden)
+        return Movement(outcome.hand, targets.to(world.device), outcome.share, outcome.activation, rollout.hidden)
 
     return practice
 
@@ -141,7 +153,7 @@ def train_through_limb(
     before = load_state(resume, controller, optimizer, unscaled) if resume else None
     done = list(before.epochs) if before else []
     controller.train()
-    with one_thread():
+    with torch_threads(config.threads):
         for iteration in range(len(done), config.iterations):
             optimizer.param_groups[0]["lr"] = rate = learning_rate(iteration, config)
             own = int(np.random.SeedSequence([seed, iteration]).generate_state(1)[0])
@@ -176,10 +188,14 @@ def check_bptt(config: BPTTConfig) -> None:
     Raises:
         ConfigurationError: a number is out of its range.
     """
-    for name in ("iterations", "batch", "learning_rate", "clip", "first_horizon", "horizon"):
+    for name in ("iterations", "batch", "learning_rate", "clip", "first_horizon", "horizon", "threads"):
         check_positive(name, getattr(config, name))
     if not 0 <= config.grown <= 1:
         raise ConfigurationError(f"grown is {config.grown:g}.", "Give a share from 0 to 1.")
+    if config.checkpoint < 0:
+        raise ConfigurationError(f"checkpoint is {config.checkpoint}.", "Give a number of control steps, or 0.")
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigurationError("Torch finds no GPU to train on.", "Choose --training.device cpu.")
     if config.first_horizon > config.horizon:
         raise ConfigurationError(
             f"The first horizon, {config.first_horizon:g} s, is longer than the last, {config.horizon:g} s.",

@@ -136,6 +136,7 @@ def train_bptt(config: TrainBPTT) -> None:
             resume,
         )
     trained_seconds = time.perf_counter() - started
+    trained.controller.cpu()
 
     results: dict[str, Any] = {"env": config.env, "command": env.command, "brain": config.brain, "seed": config.seed}
     episodes = try_in_environment(config, trained, options)
@@ -143,7 +144,7 @@ def train_bptt(config: TrainBPTT) -> None:
     if isinstance(world, LimbWorld) and config.brain == "none":
         limit = options.get("time_limit") or describe_env(config.env)["common_options"]["time_limit"]["default"]
         unloaded = LimbWorld(env, options)
-        unloaded.mean, unloaded.deviation = world.mean, world.deviation
+        unloaded.mean, unloaded.deviation = trained.mean, trained.deviation
         twin = practised_success(unloaded, trained.controller, config.episodes, config.seed, limit)
         results |= {"twin_success_rate": float(twin.mean())}
         results |= {"difference_points": 100 * abs(results["success_rate"] - results["twin_success_rate"])}
@@ -187,6 +188,12 @@ def check(config: TrainBPTT) -> dict[str, Any]:
         check_positive(name, getattr(config, name))
     if not 0 <= config.load < float("inf"):
         raise ConfigurationError(f"load is {config.load:g}.", "Give 0 or a number above 0.")
+    for name, value in (("checkpoint", 0), ("device", "cpu")):
+        if config.brain != "none" and getattr(config.training, name) != value:
+            raise ConfigurationError(
+                f"The EEG of a person is made on the CPU and kept whole: {name} has to be {value}.",
+                f"Leave out --training.{name}.",
+            )
     if config.controller.bidirectional:
         raise ConfigurationError("A network that reads both ways is not causal.", "Leave out bidirectional.")
     if config.resume and config.out is None:
@@ -215,25 +222,28 @@ def make_world(config: TrainBPTT, env: Environment, options: dict[str, Any]) -> 
         if config.load:
             raise ConfigurationError("A limb that a velocity leads takes no load.", "Leave out --load.")
         return LedWorld(env)
-    return LimbWorld(env, options, Load(config.load, config.load_seconds) if config.load else None)
+    load = Load(config.load, config.load_seconds) if config.load else None
+    return LimbWorld(env, options, load, config.training.device)
 
 
 def prepare(config: TrainBPTT, world: LimbWorld | LedWorld, options: dict[str, Any]) -> Trained:
     """The untrained controller, at rest or nearly so, and its episodes."""
     torch.manual_seed(config.seed)
-    size, batch = len(world.most), config.training.batch
+    size, training = len(world.most), config.training
     if config.brain == "none":
         assert isinstance(world, LimbWorld)
-        world.mean, world.deviation = observed_scale(config.env, options)
-        controller = RecurrentController(config.controller, len(world.mean), size)
+        scale = observed_scale(config.env, options)
+        world.mean, world.deviation = (values.to(world.device) for values in scale)
+        controller = RecurrentController(config.controller, len(world.mean), size).to(world.device)
         start_at_rest(controller, world)
-        return Trained(controller, limb_practice(world, controller, batch), None, world.mean, world.deviation)
+        practice = limb_practice(world, controller, training.batch, training.checkpoint)
+        return Trained(controller, practice, None, *scale)
     user, brain = User(1 / world.period), make_brain(config.brain)
     pipeline = fitted_pipeline(replace(config.pipeline, rate=user.rate), world.task, user, brain, config.seed)
     watcher = Watcher(user, brain, pipeline, config.feedback)
-    scale = user.max_speed if isinstance(world, LedWorld) else float(world.most.max())
-    controller = RecurrentController(config.controller, len(pipeline.names), size, scale)
-    return Trained(controller, watched_practice(world, watcher, controller, batch), watcher)
+    largest = user.max_speed if isinstance(world, LedWorld) else float(world.most.max())
+    controller = RecurrentController(config.controller, len(pipeline.names), size, largest)
+    return Trained(controller, watched_practice(world, watcher, controller, training.batch), watcher)
 
 
 def observed_scale(env: str, options: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:

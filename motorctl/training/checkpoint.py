@@ -36,6 +36,7 @@ class Checkpoint:
         cues: annotation to direction, where it was trained on cues.
         history: how it was trained: configuration, data, losses, scores.
         patterns: what comes between pipeline and controller, where it learned from common spatial patterns.
+        steer: how people steer it, one of :data:`motorctl.training.steering.WAYS`; empty where nobody said.
     """
 
     controller: RecurrentController
@@ -45,6 +46,7 @@ class Checkpoint:
     cues: Mapping[str, str] = field(default_factory=dict)
     history: Mapping[str, Any] = field(default_factory=dict)
     patterns: SpatialPatterns | None = None
+    steer: str = ""
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
@@ -64,6 +66,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
         "environment": checkpoint.environment,
         "cues": dict(checkpoint.cues),
         "history": dict(checkpoint.history),
+        "steer": checkpoint.steer,
         "versions": {name: version(name) for name in ("motorctl", "torch", "mujoco", "numpy", "scipy")},
     }
     # Bytes are written by Python, not by safetensors, so that a full disk is an OSError like any other.
@@ -110,9 +113,8 @@ def _assemble(data: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Checkpo
     given = patterns.filters.shape[1] if patterns else len(pipeline.names)
     if features != given:
         raise ValueError(f"the network takes {features} features, the pipeline gives {given}")
-    return Checkpoint(
-        controller, pipeline, data["command"], data["environment"], data["cues"], data["history"], patterns
-    )
+    told = (data["command"], data["environment"], data["cues"], data["history"])
+    return Checkpoint(controller, pipeline, *told, patterns, data.get("steer", ""))
 
 
 def _under(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from rich.table import Table
 
 from motorctl.errors import ConfigurationError, check_seed
 from motorctl.runs import check_json_path, open_run_folder, plain, write_json
+from motorctl.signals.recording import read_recording
+from motorctl.training.calibrated import CUE, calibration_in, class_meanings
 from motorctl.training.calibration import calibration_error
 from motorctl.training.checkpoint import Checkpoint, save_checkpoint
 from motorctl.training.classes import check_class_training, trial_probabilities
@@ -32,6 +34,7 @@ from motorctl.training.classify_sequences import ClassifySequences, classify_seq
 from motorctl.training.progress import progress_bar
 from motorctl.training.recordings import gated, print_gated
 from motorctl.training.sequence import Sequence, hold_back
+from motorctl.training.steering import fitting
 from motorctl.training.trials import class_names, parse_classes, stack_trials
 
 
@@ -42,9 +45,10 @@ class ClassifyRecordings(Classifier):
     preset: str = "recordings"
     """System to start from: recordings, eeg-table, gated-sequences or long-sequences; the options below are its."""
     recordings: tuple[Path, ...] = ()
-    """Recordings to train on, with cues: EDF, BDF, FIF, BrainVision, XDF, CSV and others."""
+    """Recordings to train on: of 'motorctl calibrate --classes', or with cues (EDF, BDF, FIF, BrainVision, XDF, CSV and
+    others)."""
     cues: tuple[str, ...] = ()
-    """Which annotation is which class, such as T1=fists T2=feet; the names are free."""
+    """Which annotation is which class, such as T1=fists T2=feet; the names are free. A calibration has its own."""
     test: tuple[Path, ...] = ()
     """Recordings to test on, never trained on; without any, the last trials of each recording are held back."""
     out: Path | None = None
@@ -83,7 +87,12 @@ def classify_recordings(config: ClassifyRecordings) -> None:
     console = Console()
     check_json_path(config.json)
     check_options(config)
-    cues = parse_classes(config.cues)
+    calibrated = None if config.cues else calibration_in([*config.recordings, *config.test])
+    if calibrated:
+        console.print(f"A {calibrated.mark}: its cues are the classes.")
+        config = replace(config, pipeline=fitting(config.pipeline, read_recording(config.recordings[0]).info))
+    meant = class_meanings(config.recordings) if calibrated else {}
+    cues = parse_classes([f"{CUE}{name}={name}" for name in meant] or config.cues)
     held_back = 0.0 if config.test else config.hold_back
     sequences, pipeline = read_sequences(config.recordings, config.test, cues, config, held_back)
     gap = pipeline.memory + (config.pipeline.power_window if config.front_end == "csp" else 0)
@@ -116,11 +125,20 @@ def classify_recordings(config: ClassifyRecordings) -> None:
     results |= {"seed": config.seed, "seconds": time.perf_counter() - started}
 
     data = {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in config.recordings}
-    history = plain(
-        {"config": asdict(config), "data": data, "loss": losses, "classes": names, "window": config.window} | results
-    )
+    told = {"config": asdict(config), "data": data, "loss": losses, "classes": names, "window": config.window}
+    told |= results | {"meaning": [f"{name}={movement}" for name, movement in meant.items()]}
+    history = plain(told)
     save_checkpoint(
-        Checkpoint(controller, prepared.pipeline, "class", "", cues, history, patterns=prepared.patterns), folder
+        Checkpoint(
+            controller,
+            prepared.pipeline,
+            "class",
+            calibrated.environment if calibrated else "",
+            cues,
+            history,
+            patterns=prepared.patterns,
+        ),
+        folder,
     )
     for path in filter(None, (folder / "summary.json", config.json)):
         write_json(path, results)

@@ -7,7 +7,9 @@ rest on nothing that comes later.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import mne  # type: ignore[import-untyped]
 import numpy as np
@@ -78,6 +80,33 @@ class SpatialPatterns:
         mask = np.repeat(valid[:, None], values.shape[1], axis=1)
         features = Features(values.astype(np.float32), sequence.features.times[ends], mask)
         return Sequence(features, sequence.targets[ends], sequence.trial[ends])
+
+    def initial_state(self) -> PatternState:
+        """Before the first row."""
+        width = max(1, round(self.window * self.sampling))
+        return PatternState(np.zeros((width, self.filters.shape[1])), 0)
+
+    def step(
+        self, channels: NDArray[np.floating], state: PatternState
+    ) -> tuple[NDArray[np.float32] | None, PatternState]:
+        """One row ``(channel,)`` as :meth:`apply` takes many: standardised log power ``(component,)``, None where this
+        row completes none or the window is not yet full; and the state to go on with."""
+        power = np.square(np.asarray(channels, float) @ self.filters)
+        last, seen = state.power.copy(), state.seen
+        last[seen % len(last)] = power
+        state = PatternState(last, seen + 1)
+        completes = math.floor((seen + 1) * self.rate / self.sampling) > math.floor(seen * self.rate / self.sampling)
+        if not completes or state.seen < len(last):
+            return None, state
+        values = (np.log(np.maximum(last.mean(axis=0), 1e-12)) - self.mean) / self.std
+        return values.clip(-LIMIT, LIMIT).astype(np.float32), state
+
+
+class PatternState(NamedTuple):
+    """The last rows' power ``(row, component)``, in a ring, and how many rows there were."""
+
+    power: Array
+    seen: int
 
 
 def fit_patterns(sequences: list[Sequence], sampling: float, rate: float, window: float) -> SpatialPatterns:

@@ -15,23 +15,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from motorctl.agents import RecurrentController, reach_velocity
+from motorctl.agents import RecurrentController
 from motorctl.errors import ConfigurationError, check_positive
-from motorctl.evaluation.closed_loop import ClosedLoop, Moment, one_row
+from motorctl.evaluation.closed_loop import ClosedLoop, Decide, Moment, one_row
 from motorctl.signals.pipeline import Features
 from motorctl.threads import one_thread
 from motorctl.training.imitation import ImitationConfig, train
 from motorctl.training.refit import intended_velocity
 from motorctl.training.sequence import Sequence
 from motorctl.training.simulation import PERTURBATION, PERTURBATION_TIME
+from motorctl.training.steering import IMAGINING, REACHING
 
 Array = NDArray[np.float64]
 Label = Literal["expert", "refit"]
-
-
-STEEP, SPEED = 8.0, 0.3
-"""Gain (1/s) and highest speed (m/s) of the expert of those who steer by imagery, which goes all the way from some 3 cm
-on: a command that went on growing with distance would ask for what their EEG does not show."""
 
 
 @dataclass(frozen=True)
@@ -116,14 +112,14 @@ def watch(loop: ClosedLoop, seconds: float, seed: int, hand_speed: float = 1.0) 
     for _ in range(round(seconds * rate)):
         push = decay * push + np.sqrt(1 - decay**2) * PERTURBATION * rng.standard_normal(push.shape)
         met.label(met.wanted())
-        met.go_on(hand_speed * met.expert(*places(met.moment.info)) + np.sqrt(hand_speed) * push)
+        met.go_on(hand_speed * met.expert(*places(met.moment.info)) + np.sqrt(hand_speed) * push, heard=False)
     return met.sequences(), met.intentions()
 
 
 @torch.inference_mode()
 def act(
     loop: ClosedLoop,
-    controller: RecurrentController,
+    controller: RecurrentController | Decide,
     seconds: float,
     seed: int,
     gain: float = 1.0,
@@ -141,7 +137,8 @@ def act(
         expert_share: of the expert in the commands, 0 to 1.
         label: see :class:`DaggerConfig`.
     """
-    decide, state, met = one_row(controller), None, Met(loop, loop.reset(seed))
+    decide = one_row(controller) if isinstance(controller, RecurrentController) else controller
+    state, met = None, Met(loop, loop.reset(seed))
     radius = getattr(loop.env.task, "target_radius", 0.0)
     for _ in range(round(seconds * loop.env.control_rate)):
         decided, state = decide(met.moment.features, state)
@@ -166,7 +163,7 @@ class Met:
         self.loop, self.moment = loop, moment
         self._late = loop.user.delay_steps
         self._places = [places(moment.info)]
-        self._features: list[NDArray[np.float32]] = []
+        self._features = [moment.features.numpy()[:, None]]  # (batch, row, feature) each
         self._intentions: list[Array] = []
         self._labels: list[Array] = []
 
@@ -181,23 +178,26 @@ class Met:
 
     def expert(self, hand: Array, target: Array) -> Array:
         """What the expert commands at ``hand`` and ``target (batch, 2)`` (m), ``(batch, 2)`` (m/s)."""
-        return reach_velocity(hand, target, STEEP, SPEED) if self.loop.imagine else reach_velocity(hand, target)
+        return (IMAGINING if self.loop.imagine else REACHING).expert(hand, target)
 
     def label(self, wanted: Array) -> None:
         """What should be done of the features that there are now."""
-        self._features.append(self.moment.features.numpy())
         self._intentions.append(self.moment.intention.numpy())
         self._labels.append(wanted)
 
-    def go_on(self, commands: Array) -> None:
-        """The next control step."""
+    def go_on(self, commands: Array, heard: bool = True) -> None:
+        """The next control step; features of one that is not ``heard`` come with :meth:`sequences`."""
         with one_thread():
-            self.moment = self.loop.step(commands)
+            self.moment = self.loop.step(commands, heard)
+        if heard:
+            self._features.append(self.moment.features.numpy()[:, None])
         self._places = [*self._places, places(self.moment.info)][-self._late - 1 :]
 
     def sequences(self) -> list[Sequence]:
         """One a person, from when what was seen is known."""
-        rows, labels = np.stack(self._features, axis=1), np.stack(self._labels, axis=1).astype(np.float32)
+        self._features.append(self.loop.hear().numpy())
+        labels = np.stack(self._labels, axis=1).astype(np.float32)
+        rows = np.concatenate(self._features, axis=1)[:, : labels.shape[1]]
         times = np.arange(1, rows.shape[1] + 1) / self.loop.env.control_rate
         known, no_trial = np.ones(rows.shape[1:], bool), np.full(len(times), -1)
         people = zip(rows, labels, strict=True)

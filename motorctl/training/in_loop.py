@@ -1,4 +1,4 @@
-"""Sessions in the closed loop in which a decoder changes: people watch an expert, then use what was fitted to them.
+"""Sessions in the closed loop in which a decoder changes: people use what was fitted to them.
 
 People, their caps and their electrodes go on from one part of a session to the next, as they do in the laboratory, so
 what was fitted to the first minutes is tried on the minutes that follow and on nobody else.
@@ -13,45 +13,46 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from motorctl.agents import RecurrentController, Stepper
-from motorctl.evaluation.closed_loop import ClosedLoop, Decide, Moment
+from motorctl.agents import Stepper
+from motorctl.evaluation.closed_loop import ClosedLoop, Decide, Moment, one_row
 from motorctl.evaluation.episodes import Episode, Recorder
 from motorctl.signals.scaling import SCALED_LIMIT
 from motorctl.threads import one_thread
 from motorctl.training.adaptation import AdaptationConfig, fine_tune
 from motorctl.training.checkpoint import Checkpoint
-from motorctl.training.dagger import Met, watch
+from motorctl.training.dagger import Met, act
 from motorctl.training.decoder_adaptation import Rule, commands, readouts, units
 
 
 def adapt_people(
-    checkpoint: Checkpoint,
+    checkpoints: list[Checkpoint],
     loop: ClosedLoop,
     minutes: float,
     config: AdaptationConfig,
     seed: int,
-    hand_speed: float = 1.0,
+    gain: float = 1.0,
     progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[list[Checkpoint], Moment]:
-    """A session begins, everybody watches an expert for so many minutes, and the controller is fitted to each of them.
+    """A session begins, everybody uses a controller for so many minutes, and it is fitted to each of them: DAgger on
+    the very person, who goes on with the result.
 
     Args:
-        checkpoint: what is fitted; it stays as it is.
-        loop: with :func:`unfitted` of the checkpoint's pipeline.
-        minutes: of watching (min).
+        checkpoints: what is used and fitted, each by an equal share of the people, in order; they stay as they are.
+        loop: with :func:`unfitted` of the checkpoints' pipelines.
+        minutes: of use (min).
         config: what is trained, and how.
         seed: of the session, and of training.
-        hand_speed: of the hand that is watched, see :func:`watch`.
+        gain: what the commands are multiplied by as they are used.
         progress: told how many people have been adapted to.
 
     Returns:
         A controller each, and where the loop is; :func:`go_on` from there.
     """
-    sequences, _ = watch(loop, 60 * minutes, seed, hand_speed)
-    adapted = []
-    for done, sequence in enumerate(sequences, start=1):
-        adapted.append(fine_tune(checkpoint, [sequence], None, config, seed))
-        progress(done)
+    sequences = act(loop, in_groups(checkpoints), 60 * minutes, seed, gain)
+    share, adapted = len(sequences) // len(checkpoints), []
+    for done, sequence in enumerate(sequences):
+        adapted.append(fine_tune(checkpoints[done // share], [sequence], None, config, seed))
+        progress(done + 1)
     return adapted, stand_still(loop)
 
 
@@ -63,17 +64,38 @@ def stand_still(loop: ClosedLoop) -> Moment:
 def one_each(checkpoints: list[Checkpoint]) -> Decide:
     """Each person's own controller, from features without scaling to commands; as live, a step at a time in numpy."""
     steppers = [Stepper(checkpoint.controller) for checkpoint in checkpoints]
-    offset, size = (
-        np.stack([getattr(c.pipeline, name) for c in checkpoints]).astype(np.float32) for name in ("mean", "std")
-    )
 
     def decide(features: Tensor, state: Any) -> tuple[Tensor, Any]:
-        scaled = np.clip((features.numpy() - offset) / size, -SCALED_LIMIT, SCALED_LIMIT)
+        rows = own_scaling(checkpoints, features)
         before = [stepper.initial_state() for stepper in steppers] if state is None else state
-        stepped = [s.step(row, own) for s, row, own in zip(steppers, scaled, before, strict=True)]
+        stepped = [s.step(row, own) for s, row, own in zip(steppers, rows.numpy(), before, strict=True)]
         return torch.from_numpy(np.stack([command for command, _ in stepped])), [own for _, own in stepped]
 
     return decide
+
+
+def in_groups(checkpoints: list[Checkpoint]) -> Decide:
+    """Each controller for an equal share of the people, in order, from features without scaling to commands."""
+    deciders = [one_row(checkpoint.controller) for checkpoint in checkpoints]
+
+    def decide(features: Tensor, state: Any) -> tuple[Tensor, Any]:
+        groups = own_scaling(checkpoints, features).chunk(len(deciders))
+        before = [None] * len(deciders) if state is None else state
+        decided = [d(rows, own) for d, rows, own in zip(deciders, groups, before, strict=True)]
+        return torch.cat([commands for commands, _ in decided]), [own for _, own in decided]
+
+    return decide
+
+
+def own_scaling(checkpoints: list[Checkpoint], features: Tensor) -> Tensor:
+    """``features (person, feature)`` scaled by the pipelines of ``checkpoints``, each for an equal share of people."""
+    share = len(features) // len(checkpoints)
+    offset, size = (
+        torch.from_numpy(np.stack([getattr(c.pipeline, name) for c in checkpoints]).astype(np.float32))
+        for name in ("mean", "std")
+    )
+    offset, size = offset.repeat_interleave(share, dim=0), size.repeat_interleave(share, dim=0)
+    return ((features - offset) / size).clamp(-SCALED_LIMIT, SCALED_LIMIT)
 
 
 @torch.inference_mode()
@@ -95,13 +117,13 @@ def go_on(loop: ClosedLoop, moment: Moment, decide: Decide, episodes_each: int) 
 
 @torch.inference_mode()
 def use_and_adapt(
+    checkpoints: list[Checkpoint],
     loop: ClosedLoop,
-    controller: RecurrentController,
     rule: Rule[Any] | None,
     minutes: float,
     seed: int,
     gain: float = 1.0,
-) -> tuple[list[tuple[float, bool]], Tensor]:
+) -> tuple[list[list[tuple[float, bool]]], Tensor]:
     """A session in which everybody uses a controller whose read-out follows them, each person's on its own.
 
     What is intended is taken to be the expert's command at the hand and target that the person saw; in the target it is
@@ -109,28 +131,34 @@ def use_and_adapt(
     because a read-out that is regressed on its own speed slows down from update to update.
 
     Args:
-        loop: its pipeline is the one that the controller was trained on.
-        controller: what everybody begins with.
+        checkpoints: what everybody begins with, each an equal share of the people, in order.
+        loop: with :func:`unfitted` of their pipelines.
         rule: how read-outs follow, None for not at all.
         minutes: for how long (min).
         seed: of the session.
         gain: what commands are multiplied by.
 
     Returns:
-        When each episode ended (s) and whether it succeeded, and the read-outs ``(person, command, width + 1)``.
+        Of each person when each episode ended (s) and whether it succeeded; and the read-outs ``(person, command,
+        width + 1)``.
     """
     people, rate, met = loop.env.num_envs, loop.env.control_rate, Met(loop, loop.reset(seed))
+    controllers, share = [c.controller.eval() for c in checkpoints], people // len(checkpoints)
     radius = getattr(loop.env.task, "target_radius", 0.0)
-    readout, state = readouts(controller.eval(), people).double(), controller.initial_state(people)
+    readout = torch.cat([readouts(controller, share) for controller in controllers]).double()
+    states = [controller.initial_state(share) for controller in controllers]
     adapted = None if rule is None else rule.start(readout, rate)
-    ended = []
+    ended: list[list[tuple[float, bool]]] = [[] for _ in range(people)]
     for step in range(1, round(60 * minutes * rate) + 1):
-        hidden, state = units(controller, met.moment.features, state)
+        rows = own_scaling(checkpoints, met.moment.features).chunk(len(controllers))
+        hidden, states = map(list, zip(*map(units, controllers, rows, states), strict=True))
+        every = torch.cat(hidden)
         hand, target = met.seen
         inside = np.linalg.norm(target - hand, axis=1, keepdims=True) <= radius
         if rule is not None:
-            adapted = rule.update(hidden, torch.from_numpy(np.where(inside, 0.0, met.wanted())), adapted)
+            adapted = rule.update(every, torch.from_numpy(np.where(inside, 0.0, met.wanted())), adapted)
             readout = adapted.readout
-        met.go_on((gain * commands(readout, hidden)).numpy())
-        ended += [(step / rate, bool(success)) for success in met.moment.info["success"][met.moment.done]]
+        met.go_on((gain * commands(readout, every)).numpy())
+        for person in np.flatnonzero(met.moment.done).tolist():
+            ended[person].append((step / rate, bool(met.moment.info["success"][person])))
     return ended, readout

@@ -15,6 +15,7 @@ from motorctl.signals.pipeline import Pipeline
 from motorctl.signals.recording import Recording, choose_stream, read_streams
 from motorctl.signals.stream import Chunk
 from motorctl.signals.units import check_voltages
+from motorctl.training.refit import intended_velocity
 from motorctl.training.sequence import Sequence, held_back_trials
 
 Array = NDArray[np.float64]
@@ -40,10 +41,17 @@ class KinematicTargets:
     """What they measure; of a position the velocity is learned."""
     metres: float | None = None
     """How long one of their units is (m), where the recording does not say m, cm or mm: 0.0003 for pixels of 0.3 mm."""
+    towards: tuple[str, ...] = ()
+    """Channels of the target's position in a session in which a decoder moved the hand, such as target_x target_y: what
+    is learned is the hand's velocity turned towards the target, and none inside it (ReFIT; Gilja et al. 2012)."""
+    radius: float = 0.02
+    """Of that target (m)."""
+    delay: float = 0.15
+    """How long ago people saw the hand and that target when they intended what moves it now (s)."""
 
 
 class Kinematics(NamedTuple):
-    """What the channels say.
+    """What the channels say, those of the target behind those of the hand.
 
     Args:
         times: of each channel, ``(sample,)`` s from the first sample of the EEG.
@@ -54,6 +62,14 @@ class Kinematics(NamedTuple):
     times: tuple[Array, ...]
     values: tuple[Array, ...]
     regular: tuple[bool, ...]
+
+    def of(self, channels: slice) -> Kinematics:
+        """What some of the channels say."""
+        return Kinematics(self.times[channels], self.values[channels], self.regular[channels])
+
+    def at(self, wanted: Array) -> Array:
+        """``(row, channel)`` at the ``wanted`` times ``(row,)``."""
+        return np.stack([at(t, v, wanted, even) for t, v, even in zip(*self, strict=True)], axis=1)
 
 
 def check_targets(config: KinematicTargets, commands: int) -> None:
@@ -69,6 +85,24 @@ def check_targets(config: KinematicTargets, commands: int) -> None:
         )
     if config.metres is not None:
         check_positive("targets.metres", config.metres)
+    if config.towards:
+        check_towards(config)
+
+
+def check_towards(config: KinematicTargets) -> None:
+    """Say why velocities cannot be turned towards a target.
+
+    Raises:
+        ConfigurationError: it has other axes than the hand, the hand's position is not known, or a number is wrong.
+    """
+    if len({*config.channels, *config.towards}) != 2 * len(config.channels) or config.kind != "position":
+        raise ConfigurationError(
+            f"From {' '.join(config.channels)} ({config.kind}) to {' '.join(config.towards)} there is no direction.",
+            "Give positions of hand and target along the same axes, such as target_x target_y to hand_x hand_y.",
+        )
+    check_positive("targets.radius", config.radius)
+    if not 0 <= config.delay < float("inf"):
+        raise ConfigurationError(f"targets.delay is {config.delay:g}.", "Give 0 s or more.")
 
 
 def read_with_kinematics(path: Path, config: KinematicTargets) -> tuple[Recording, Kinematics]:
@@ -78,7 +112,8 @@ def read_with_kinematics(path: Path, config: KinematicTargets) -> tuple[Recordin
         RecordingError: the file is missing or damaged, or a channel is not there, there twice, or of an unknown unit.
     """
     streams = read_streams(path)
-    wanted = {name.casefold() for name in config.channels}
+    names = (*config.channels, *config.towards)
+    wanted = {name.casefold() for name in names}
     signals = []
     for stream in streams:
         rest = [i for i, label in enumerate(stream.info.labels) if label.casefold() not in wanted]
@@ -88,7 +123,7 @@ def read_with_kinematics(path: Path, config: KinematicTargets) -> tuple[Recordin
     check_voltages(eeg.info.channels, f"'{path}'", RecordingError)
     if not signals or not eeg.mask.any():
         raise RecordingError(f"'{path}' holds no EEG beside the targets.", "Choose a recording with EEG in it.")
-    found = [_find(path, streams, name) for name in config.channels]
+    found = [_find(path, streams, name) for name in names]
     return eeg, Kinematics(
         tuple(stream.times + (stream.start - eeg.start) for stream, _ in found),
         tuple(
@@ -99,25 +134,27 @@ def read_with_kinematics(path: Path, config: KinematicTargets) -> tuple[Recordin
 
 
 def kinematic_sequence(
-    recording: Recording, kinematics: Kinematics, pipeline: Pipeline, kind: Literal["position", "velocity"]
+    recording: Recording, kinematics: Kinematics, pipeline: Pipeline, config: KinematicTargets
 ) -> Sequence:
     """The recording's features, with the velocity (m/s) at each row, NaN where it is not known.
 
     A value between two samples is on the line between them; the velocity of a position is its mean over the row's
-    period, half of it before and half after the row.
+    period, half of it before and half after the row. With ``config.towards`` it is the one that was intended.
 
     Raises:
         RecordingError: the targets and the EEG have no time in common.
     """
     features, state = pipeline.process(Chunk(recording.samples, recording.times, recording.mask))
-    half = 0.5 / pipeline.config.rate
-    columns = [
-        (at(t, v, features.times + half, even) - at(t, v, features.times - half, even)) / (2 * half)
-        if kind == "position"
-        else at(t, v, features.times, even)
-        for t, v, even in zip(*kinematics, strict=True)
-    ]
-    targets = np.stack(columns, axis=1).astype(np.float32)
+    half, axes = 0.5 / pipeline.config.rate, len(kinematics.values) // (2 if config.towards else 1)
+    hand, target = kinematics.of(slice(axes)), kinematics.of(slice(axes, None))
+    if config.kind == "position":
+        velocity = (hand.at(features.times + half) - hand.at(features.times - half)) / (2 * half)
+    else:
+        velocity = hand.at(features.times)
+    if config.towards:
+        seen = features.times - config.delay
+        velocity = intended_velocity(velocity, hand.at(seen), target.at(seen), config.radius)
+    targets = velocity.astype(np.float32)
     if not np.isfinite(targets).all(axis=1).any():
         raise RecordingError(
             f"The targets in '{recording.path}' were not measured at any time at which the EEG was.",

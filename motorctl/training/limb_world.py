@@ -64,12 +64,15 @@ class LimbWorld:
         env: see `reaching_environment`.
         options: its options, of which delay and noise are looked at.
         load: against the hand.
+        device: where states and inputs are.
 
     Raises:
         ConfigurationError: the limb has something that the twin does not, or its command is not that of its actuators.
     """
 
-    def __init__(self, env: Environment, options: Mapping[str, Any], load: Load | None = None) -> None:
+    def __init__(
+        self, env: Environment, options: Mapping[str, Any], load: Load | None = None, device: str = "cpu"
+    ) -> None:
         if env.command == "velocity":
             raise ConfigurationError(
                 "Behind the command 'velocity' is a controller that has no gradient.", "Use another --command."
@@ -77,12 +80,13 @@ class LimbWorld:
         task, model = env.task, env.limb.model
         assert isinstance(task, Reach)
         self.env, self.task, self.period, self.load = env, task, 1 / env.control_rate, load
-        self.twin = TorchLimb.from_model(model, sites=("hand",))
+        self.device = device
+        self.twin = TorchLimb.from_model(model, sites=("hand",), device=device)
         self._substeps = round(self.period / model.opt.timestep)
-        self.least, self.most = torch.from_numpy(model.actuator_ctrlrange.T.copy()).float()
+        self.least, self.most = torch.from_numpy(model.actuator_ctrlrange.T.copy()).float().to(device)
         space = env.observation_space
         assert isinstance(space, Box)
-        self._low, self._high = torch.from_numpy(space.low.copy()), torch.from_numpy(space.high.copy())
+        self._low, self._high = (torch.from_numpy(end.copy()).to(device) for end in (space.low, space.high))
         self.mean, self.deviation = torch.zeros_like(self._low), torch.ones_like(self._low)
         self._late = round(options.get("delay", 0.0) / self.period)
         self._noise = options.get("noise", 0.0) / 2 * (self._high - self._low)
@@ -90,20 +94,23 @@ class LimbWorld:
         axes, width = task.center.size, len(self._low)
         self.axes = axes
         self._state_sizes = [model.nq, model.nv, model.na, axes * bool(self._field), self._late * width]
-        self._input_sizes = [axes, axes * bool(load), width * bool(self._noise.any())]
-        self._joints = torch.eye(model.nv)  # one at a time: how each moves the hand
+        self._input_sizes = [axes, axes * bool(load), width * bool(options.get("noise"))]
+        self._joints = torch.eye(model.nv, device=device)  # one at a time: how each moves the hand
         self._output_sizes = [axes, axes, model.nu, model.na]
 
     def start(self, target: Tensor) -> Tensor:
-        """The state of limbs at rest, each with a target ``(batch, 2 or 3)``."""
-        key = self.env.limb.model.key(REST)
-        rest = torch.from_numpy(np.concatenate([key.qpos, key.qvel, key.act])).float().expand(len(target), -1)
+        """The state of limbs at rest, each with a target ``(batch, 2 or 3)``, from any device."""
+        target = target.to(self.device)
+        rest = torch.cat(self.twin.initial_state(len(target), REST), dim=-1)
         still = target.new_zeros(len(target), self._state_sizes[3])
         seen = self._present(LimbState(*torch.split_with_sizes(rest, self._state_sizes[:3], -1)), target)
         return torch.cat([rest, still, seen.repeat(1, self._late)], dim=-1)
 
     def inputs(self, targets: Tensor, generator: np.random.Generator) -> Tensor:
-        """What comes from outside ``(batch, time, k)`` while targets ``(batch, time, 2 or 3)`` are shown."""
+        """What comes from outside ``(batch, time, k)`` while targets ``(batch, time, 2 or 3)`` are shown.
+
+        Drawn on the CPU, so that a seed gives the same episodes on every device.
+        """
         batch, time, axes = targets.shape
         parts = [targets]
         if self.load:
@@ -117,7 +124,7 @@ class LimbWorld:
         if self._input_sizes[2]:
             white = generator.standard_normal((batch, time, len(self._noise)), dtype=np.float32)
             parts.append(torch.from_numpy(white))
-        return torch.cat(parts, dim=-1)
+        return torch.cat([part.to(self.device) for part in parts], dim=-1)
 
     def observe(self, state: Tensor, inputs: Tensor) -> Tensor:
         """What is observed ``(batch, observation)``, standardised."""

@@ -14,6 +14,7 @@ from motorctl.signals.pipeline import Pipeline
 from motorctl.signals.recording import Recording, read_recording
 from motorctl.signals.stream import Chunk
 from motorctl.training.augmentation import Augmentation, augment_eeg, augmented, channel_groups
+from motorctl.training.calibrated import read_with_intention
 from motorctl.training.cues import before_held_back, cued_sequence
 from motorctl.training.dataset import Dataset, StoredSequence, create_dataset, write_sequence
 from motorctl.training.kinematics import (
@@ -38,15 +39,17 @@ class Session(NamedTuple):
 
 @dataclass(frozen=True)
 class Aim:
-    """What in a recording says where the hand was to go: its cues, or channels.
+    """What in a recording says where the hand was to go: its cues, channels, or all of a calibration.
 
     Args:
         cues: annotation to direction.
         targets: used where there are no cues.
+        steer: how people steered whose calibration it is; then neither is used.
     """
 
     cues: Mapping[str, str]
     targets: KinematicTargets = field(default_factory=KinematicTargets)
+    steer: str = ""
 
     def read(self, path: Path) -> Session:
         """A recording.
@@ -54,6 +57,8 @@ class Aim:
         Raises:
             RecordingError: it is missing or damaged, or lacks a channel.
         """
+        if self.steer:
+            return Session(*read_with_intention(path, self.steer))
         return Session(read_recording(path)) if self.cues else Session(*read_with_kinematics(path, self.targets))
 
     def before_held_back(self, session: Session, share: float) -> Chunk:
@@ -70,7 +75,8 @@ class Aim:
         """
         if session.kinematics is None:
             return cued_sequence(session.eeg, self.cues, pipeline)
-        return kinematic_sequence(session.eeg, session.kinematics, pipeline, self.targets.kind)
+        targets = KinematicTargets(kind="velocity") if self.steer else self.targets
+        return kinematic_sequence(session.eeg, session.kinematics, pipeline, targets)
 
 
 def split(sequence: Sequence, hold: float, validate: float, gap: float) -> tuple[Sequence, Sequence | None, Sequence]:

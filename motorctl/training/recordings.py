@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from itertools import chain
 from json import dumps
@@ -27,6 +27,7 @@ from motorctl.signals.pipeline import MOTOR_RHYTHMS, Pipeline, PipelineConfig
 from motorctl.signals.recording import Recording, read_recording, say_notes
 from motorctl.signals.stream import StreamInfo, channel_indices
 from motorctl.training.augmentation import Augmentation, check_augmentation
+from motorctl.training.calibrated import CLASSES, calibration_in
 from motorctl.training.checkpoint import Checkpoint, save_checkpoint
 from motorctl.training.cues import REACH, parse_cues
 from motorctl.training.dataset import INDEX, hashes
@@ -37,6 +38,7 @@ from motorctl.training.material import scaled as scaled
 from motorctl.training.progress import progress_bar
 from motorctl.training.resume import Epoch, Resume
 from motorctl.training.sequence import Sequence, Stretch
+from motorctl.training.steering import WAYS, fitting
 from motorctl.training.tensorboard import check_tensorboard, tensorboard_log
 
 STATE = "training.safetensors"
@@ -46,10 +48,11 @@ STATE = "training.safetensors"
 @dataclass(frozen=True)
 class ImitationFromRecordings:
     """Train a recurrent controller on recordings: from the EEG alone, the velocity of an expert's reach to each cue, or
-    that of a hand or cursor whose movement was recorded."""
+    that of a hand or cursor whose movement was recorded. What 'motorctl calibrate' recorded says itself what it is."""
 
     recordings: tuple[Path, ...]
-    """Recordings to train on, with cues or targets: EDF, BDF, FIF, BrainVision, XDF, CSV and others."""
+    """Recordings to train on: of 'motorctl calibrate', or with cues or targets (EDF, BDF, FIF, BrainVision, XDF, CSV
+    and others)."""
     cues: tuple[str, ...] = ()
     """Which annotation asks for a reach in which direction (left, right, forward, back), such as T1=left T2=right."""
     targets: KinematicTargets = field(default_factory=KinematicTargets)
@@ -95,11 +98,15 @@ def train_on_recordings(config: ImitationFromRecordings) -> None:
     """
     started = time.perf_counter()
     console = Console()
-    aim = check_options(config)
+    config, steer = as_calibrated(config)
+    aim = check_options(config, steer)
     paths = [*config.recordings, *config.test]
     names = unique_names(paths)
     coming = read_sessions(paths, aim)
     sessions: Iterable[Session] = chain([first := next(coming)], coming)
+    if steer:
+        config = replace(config, pipeline=fitting(config.pipeline, first.eeg.info))
+        console.print(f"A calibration of {config.environment} by {steer}: its own targets, features and network.")
     unfitted, learned_of = Pipeline(config.pipeline, first.eeg.info), []
     if config.on_disk is None:
         sessions = list(sessions)
@@ -161,7 +168,10 @@ def train_on_recordings(config: ImitationFromRecordings) -> None:
     results |= {"train_seconds": time.perf_counter() - started, "seed": config.seed}
     of_epochs = {name: [getattr(epoch, name) for epoch in curves] for name in Epoch._fields[1:]}
     history = plain({"config": asdict(config), "data": data} | of_epochs | results)
-    save_checkpoint(Checkpoint(controller, fitted, "velocity", config.environment, aim.cues, history), folder)
+    controller.scale *= WAYS[steer].gain if steer else 1.0
+    save_checkpoint(
+        Checkpoint(controller, fitted, "velocity", config.environment, aim.cues, history, steer=steer), folder
+    )
     write_json(folder / "summary.json", results)
     if config.json:
         write_json(config.json, results)
@@ -178,7 +188,26 @@ def keep(epoch: Epoch, curves: list[Epoch], write: Callable[[Epoch], None] | Non
         write(epoch)
 
 
-def check_options(config: ImitationFromRecordings) -> Aim:
+def as_calibrated(config: ImitationFromRecordings) -> tuple[ImitationFromRecordings, str]:
+    """Recordings of a calibration tell the environment and how people steered, from which the pipeline, the network and
+    its training follow where nothing else was asked for; also how they steered, empty if it is no calibration.
+
+    Raises:
+        RecordingError: a recording cannot be read, is of another calibration, or of one of classes.
+    """
+    if config.cues or config.targets.channels or not (found := calibration_in([*config.recordings, *config.test])):
+        return config, ""
+    if found.steer == CLASSES:
+        raise RecordingError(
+            f"The recordings are a {found.mark}, and a class is no movement.", "Use 'motorctl train classify'."
+        )
+    way, usual = WAYS[found.steer], ImitationFromRecordings(())
+    unasked = [name for name in ("pipeline", "controller", "training") if getattr(config, name) == getattr(usual, name)]
+    own: dict[str, Any] = {name: getattr(way, name) for name in unasked}
+    return replace(config, environment=found.environment, **own), found.steer
+
+
+def check_options(config: ImitationFromRecordings, steer: str = "") -> Aim:
     """What in the recordings says where to go; and say what no training could use.
 
     Raises:
@@ -197,11 +226,11 @@ def check_options(config: ImitationFromRecordings) -> Aim:
     env.close()
     if config.targets.channels:
         check_targets(config.targets, int(np.prod(env.action_space.shape or ())))
-    if not (config.cues or config.targets.channels):
+    if not (config.cues or config.targets.channels or steer):
         raise ConfigurationError(
             "No cue is given.", "Name them, for example --cues T1=left T2=right, or channels with --targets.channels."
         )
-    aim = Aim({} if config.targets.channels else parse_cues(config.cues), config.targets)
+    aim = Aim(parse_cues(config.cues) if config.cues else {}, config.targets, steer)
     if not 0 < config.hold_back < 1:
         raise ConfigurationError(f"hold-back is {config.hold_back:g}.", "Choose a share above 0 and below 1.")
     if not 0 <= config.validate < 1:

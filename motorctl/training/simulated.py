@@ -13,9 +13,10 @@ from torch import Tensor
 
 from motorctl.agents import RecurrentController
 from motorctl.envs import make_env, make_vec
+from motorctl.envs.registry import DEFINITIONS, NAMESPACE
 from motorctl.errors import ConfigurationError, check_positive, check_seed
 from motorctl.evaluation.closed_loop import ClosedLoop, Decide, one_row, run_closed_loop
-from motorctl.evaluation.episodes import summarize_episodes
+from motorctl.evaluation.episodes import Episode, summarize_episodes
 from motorctl.evaluation.metrics import mean_pearson_r
 from motorctl.person.brain import make_brain
 from motorctl.person.user import User
@@ -24,7 +25,7 @@ from motorctl.runtime.report import number, percent, print_table
 from motorctl.signals.pipeline import Pipeline
 from motorctl.training.checkpoint import Checkpoint, save_checkpoint
 from motorctl.training.dagger import DaggerConfig, check_dagger, dagger, watch
-from motorctl.training.imitation import check_imitation, decode, train
+from motorctl.training.imitation import Progress, check_imitation, decode, train
 from motorctl.training.progress import progress_bar
 from motorctl.training.sequence import Sequence
 from motorctl.training.steering import way_to_steer
@@ -155,23 +156,38 @@ def learn(config: SimulatedImitation, console: Console) -> tuple[Cloned, list[fl
 def clone(config: SimulatedImitation, console: Console) -> Cloned:
     """A controller that gives, from the EEG of people who watch the expert, the expert's command that they saw."""
     way = way_to_steer(config.brain)
-    rate = way.pipeline.rate
     started, count = time.perf_counter(), config.sessions + 1
     unfitted = Pipeline(way.pipeline, make_brain(config.brain, way.electrodes).info)
     loop = make_loop(unfitted, config.env, config.brain, count, time_limit=PUBLISHED_LIMIT)
     with console.status(f"{count} people watch an expert for {config.seconds:g} s"):
         raw, intentions = watch(loop, config.seconds, config.seed, way.hand_speed)
     eeg_per_second = count * config.seconds / (time.perf_counter() - started)
-    pipeline = unfitted.fit([sequence.features for sequence in raw[:-1]])
-    sequences = [sequence.with_features(pipeline.scale(sequence.features)) for sequence in raw]
-    torch.manual_seed(config.seed)
-    controller = RecurrentController(way.controller, len(pipeline.names), 2, scale=loop.user.max_speed)
     with progress_bar(console, "training", way.training.epochs) as progress:
-        losses = train(controller, sequences[:-1], way.training, rate, progress)
-    decoded = decode(controller, sequences[-1].features.values)
-    offline_r = mean_pearson_r(decoded, intentions[-1])
-    checkpoint = Checkpoint(controller, pipeline, "velocity", config.env)
+        checkpoint, losses = imitate(raw[:-1], unfitted, config.env, config.brain, config.seed, progress)
+    sequences = [scaled(checkpoint.pipeline, sequence) for sequence in raw]
+    offline_r = mean_pearson_r(decode(checkpoint.controller, sequences[-1].features.values), intentions[-1])
     return Cloned(checkpoint, sequences[:-1], offline_r, losses, eeg_per_second)
+
+
+def imitate(
+    sequences: list[Sequence],
+    unfitted: Pipeline,
+    env: str,
+    brain: str,
+    seed: int,
+    progress: Progress = lambda epoch, loss: None,
+) -> tuple[Checkpoint, list[float]]:
+    """A new controller trained on sequences of the pipeline without a scaling, and the losses of its epochs."""
+    way, pipeline = way_to_steer(brain), unfitted.fit([sequence.features for sequence in sequences])
+    torch.manual_seed(seed)
+    controller = RecurrentController(way.controller, len(pipeline.names), 2, scale=User.max_speed)
+    losses = train(controller, [scaled(pipeline, s) for s in sequences], way.training, pipeline.config.rate, progress)
+    return Checkpoint(controller, pipeline, "velocity", env, steer=way.name), losses
+
+
+def scaled(pipeline: Pipeline, sequence: Sequence) -> Sequence:
+    """The sequence with its features scaled."""
+    return sequence.with_features(pipeline.scale(sequence.features))
 
 
 def ready(checkpoint: Checkpoint, brain: str) -> Checkpoint:
@@ -195,14 +211,28 @@ def try_out(
 ) -> dict[str, Any]:
     """Success with its interval, within the environment's time limit (``success``) and within the one that people had
     (``success_10_s``): of the controller, and by chance, of the same controller given the EEG of somebody else."""
-    results: dict[str, Any] = {}
+    results: dict[str, Any] = {"success": {}, "success_10_s": {}}
     decide = one_row(checkpoint.controller)
-    for name, options in (("success", {}), ("success_10_s", {"time_limit": PUBLISHED_LIMIT})):
-        loop = make_loop(checkpoint.pipeline, checkpoint.environment, brain, people, **options)
-        results[name] = {}
-        for what, decider in (("controller", decide), ("chance", of_another(decide))):
-            results[name][what] = summarize_episodes(run_closed_loop(loop, decider, seed + 2 * OTHERS))
+    loop = make_loop(checkpoint.pipeline, checkpoint.environment, brain, people, time_limit=PUBLISHED_LIMIT)
+    own = default_limit(checkpoint.environment)
+    for what, decider in (("controller", decide), ("chance", of_another(decide))):
+        episodes = run_closed_loop(loop, decider, seed + 2 * OTHERS)
+        results["success_10_s"][what] = summarize_episodes(episodes)
+        results["success"][what] = summarize_episodes([within(own, episode) for episode in episodes])
     return results
+
+
+def default_limit(env: str) -> float:
+    """The environment's own time limit (s)."""
+    return DEFINITIONS[env.removeprefix(NAMESPACE).rsplit("-", 1)[0]].time_limit
+
+
+def within(limit: float, episode: Episode) -> Episode:
+    """An episode as it would have been judged with a shorter time limit (s): what came later did not happen."""
+    if episode.seconds <= limit:
+        return episode
+    late = dict.fromkeys(episode.metrics, float("nan"))
+    return replace(episode, reason="time limit", success=False, seconds=limit, metrics=late)
 
 
 def of_another(decide: Decide) -> Decide:

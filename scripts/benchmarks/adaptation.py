@@ -15,6 +15,8 @@ from random weights on the same minutes).
 `<brain>.closed_loop.<decoder>.<user>.half_minute_<k>`: success of episodes that end in the k-th half minute of use,
 begun with the stored controller in another session; decoder `fixed`, `smooth_batch` or `rls`, user `naive` or
 `learning` (has an internal model of the decoder that adapts too).
+
+Seeds run side by side, each with people of its own, which takes a fraction of the time.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import time
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -51,7 +54,7 @@ from motorctl.training.decoder_adaptation import RecursiveLeastSquares, SmoothBa
 from motorctl.training.imitation import ImitationConfig, train
 from motorctl.training.in_loop import go_on, one_each, stand_still, use_and_adapt
 from motorctl.training.sequence import Sequence
-from motorctl.training.simulated import PUBLISHED_LIMIT
+from motorctl.training.simulated import OTHERS, PUBLISHED_LIMIT
 from motorctl.training.steering import IMAGINING, REACHING, Way
 
 RATE = 25.0
@@ -91,10 +94,15 @@ RULES = {
     "rls": RecursiveLeastSquares(half_life=60.0),
 }
 LEARNERS = {"naive": User(RATE), "learning": User(RATE, learning=0.5)}
+SEED = 1000
+"""Of all people; that of each network is its number."""
+Rates = dict[str, list[tuple[float, int]]]
+"""Of each condition and seed the share of successes, and of how many reaches."""
+
 MINUTES = (1, 2, 3, 5)
 FEW_MINUTES = (1, 3)
 """What is tried with the same user and with the others."""
-BRIEF = ImitationConfig(epochs=20, learning_rate=1e-3, weight_decay=0.0, horizon=2.0)
+BRIEF = ImitationConfig(epochs=20, learning_rate=1e-3, weight_decay=0.0, horizon=2.0, lane=10.0)
 
 
 @dataclass(frozen=True)
@@ -115,38 +123,36 @@ class Benchmark:
     """Which people."""
     use: float = 3.0
     """How long decoders are adapted while they are used (min); 0 leaves that out."""
-    controller: ControllerConfig = field(default_factory=lambda: ControllerConfig(widths=(32,), dropout=0.3))
+    controller: ControllerConfig = field(default_factory=lambda: ControllerConfig(widths=(16,), dropout=0.3))
     """The recurrent network."""
-    training: ImitationConfig = field(default_factory=lambda: ImitationConfig(epochs=15, horizon=2.0))
+    training: ImitationConfig = field(default_factory=lambda: ImitationConfig(epochs=15, horizon=2.0, lane=10.0))
     """How the stored controller is trained, and with twice the epochs those that are trained afresh."""
 
 
 def benchmark(config: Benchmark) -> None:
-    """Measure, print and write; after each seed too, so that a long run can be looked at."""
+    """Measure, print and write; after each kind of people too, so that a long run can be looked at."""
     check_json_path(config.json)
     for asked, known in ((config.users, USERS), (config.brains, SETTINGS)):
         if unknown := set(asked) - set(known):
             raise ConfigurationError(f"There is no '{min(unknown)}'.", f"Choose among {', '.join(known)}.")
-    started = time.perf_counter()
-    found: dict[str, list[tuple[float, int]]] = {}
-    jobs = list(product(range(config.seeds), config.brains))
-    results: dict[str, Any] = {}
-    for seed, name in track(jobs, "measuring", console=Console(stderr=True)):
+    started, found = time.perf_counter(), Rates()
+    for name in config.brains:
         setting = SETTINGS[name]
-        stored = train_stored(setting, config, seed)
-        for who in config.users:
-            for method, outcome in across_minutes(setting, stored, who, config, seed).items():
-                found.setdefault(f"{name}.{who}.{method}", []).append(outcome)
-        for condition, outcome in in_use(setting, stored, config, seed).items():
-            found.setdefault(f"{name}.closed_loop.{condition}", []).append(outcome)
-        results = nested({key: interval(outcomes) for key, outcomes in found.items()})
-        results |= {"seeds": seed + 1, "seconds": time.perf_counter() - started}
-        if config.json:
-            write_json(config.json, results)
+        stored = train_stored(setting, config)
+        parts = {who: partial(across_minutes, setting, stored, who, config) for who in config.users}
+        if config.use:
+            parts["closed_loop"] = partial(in_use, setting, stored, config)
+        for part, measure in track(parts.items(), name, console=Console(stderr=True)):
+            found |= {f"{name}.{part}.{method}": rates for method, rates in measure().items()}
+            results = nested({key: interval(rates) for key, rates in found.items()})
+            results |= {"seeds": config.seeds, "seconds": time.perf_counter() - started}
+            if config.json:
+                write_json(config.json, results)
     Console().print(table(found))
 
 
 def make_loop(setting: Setting, pipeline: Pipeline, user: User, people: int) -> ClosedLoop:
+    """So many people of every seed."""
     env = make_vec(
         "motorctl/ArmReach-v0",
         people,
@@ -158,12 +164,18 @@ def make_loop(setting: Setting, pipeline: Pipeline, user: User, people: int) -> 
     return ClosedLoop(env, user, setting.brain, pipeline, setting.way.imagine)
 
 
-def train_stored(setting: Setting, config: Benchmark, seed: int) -> Checkpoint:
-    """The controller that is stored, before other people come."""
+def train_stored(setting: Setting, config: Benchmark) -> list[Checkpoint]:
+    """The controller of each seed that is stored, before other people come."""
     raw = Pipeline(setting.way.pipeline, setting.brain.info)
-    loop = make_loop(setting, raw, USERS["sessions"], setting.people)
-    sequences, _ = watch(loop, setting.seconds, seed, setting.way.hand_speed)
-    return train_afresh(raw, sequences, config, config.training, seed)
+    loop = make_loop(setting, raw, USERS["sessions"], config.seeds * setting.people)
+    sequences, _ = watch(loop, setting.seconds, SEED, setting.way.hand_speed)
+    return [train_afresh(raw, own, config, config.training, seed) for seed, own in enumerate(groups(sequences, config))]
+
+
+def groups(every: list[Any], config: Benchmark) -> list[list[Any]]:
+    """What is each seed's, of a list in the order of people."""
+    share = len(every) // config.seeds
+    return [every[k * share : (k + 1) * share] for k in range(config.seeds)]
 
 
 def train_afresh(
@@ -177,35 +189,38 @@ def train_afresh(
     return Checkpoint(controller, pipeline, "velocity", "motorctl/ArmReach-v0")
 
 
-def across_minutes(
-    setting: Setting, stored: Checkpoint, who: str, config: Benchmark, seed: int
-) -> dict[str, tuple[float, int]]:
-    """Success with each way of adapting, of each so many minutes: rate and episodes."""
+def across_minutes(setting: Setting, stored: list[Checkpoint], who: str, config: Benchmark) -> Rates:
+    """Success with each way of adapting, of each so many minutes: of every seed."""
     minutes = MINUTES if who == "sessions" else FEW_MINUTES
-    raw, longer = unfitted(stored.pipeline), replace(config.training, epochs=2 * config.training.epochs)
-    loop = make_loop(fainter(setting) if who == "faint" else setting, raw, USERS[who], config.people)
-    sequences, _ = watch(loop, 60.0 * max(minutes) + 1.0, 1000 + seed, setting.way.hand_speed)
-    fits: dict[str, Callable[[Sequence], Checkpoint]] = {
-        "stored.minutes_0": lambda s: stored,
-        "scaling.minutes_1": lambda s: fine_tune(stored, [s], 1, AdaptationConfig("none"), seed),
+    raw, longer = unfitted(stored[0].pipeline), replace(config.training, epochs=2 * config.training.epochs)
+    people = config.seeds * config.people
+    loop = make_loop(fainter(setting) if who == "faint" else setting, raw, USERS[who], people)
+    sequences, _ = watch(loop, 60.0 * max(minutes) + 1.0, SEED + OTHERS, setting.way.hand_speed)
+    fits: dict[str, Callable[[Checkpoint, Sequence, int], Checkpoint]] = {
+        "stored.minutes_0": lambda c, s, seed: c,
+        "scaling.minutes_1": lambda c, s, seed: fine_tune(c, [s], 1, AdaptationConfig("none"), seed),
     }
     for m in minutes:
-        fits[f"fine_tuned.minutes_{m}"] = lambda s, m=m: fine_tune(  # type: ignore[misc]
-            stored, [s], m, AdaptationConfig(training=BRIEF), seed
+        fits[f"fine_tuned.minutes_{m}"] = lambda c, s, seed, m=m: fine_tune(  # type: ignore[misc]
+            c, [s], m, AdaptationConfig(training=BRIEF), seed
         )
-        fits[f"afresh.minutes_{m}"] = lambda s, m=m: train_afresh(  # type: ignore[misc]
+        fits[f"afresh.minutes_{m}"] = lambda c, s, seed, m=m: train_afresh(  # type: ignore[misc]
             raw, first_minutes([s], m, RATE), config, longer, seed
         )
-    decoders = {name: [with_gain(fit(s), setting.way.gain) for s in sequences] for name, fit in fits.items()}
-    names, successes, moment = list(fits), dict.fromkeys(fits, 0), stand_still(loop)
+    begun = [(stored[k // config.people], sequence, k // config.people) for k, sequence in enumerate(sequences)]
+    decoders = {name: [with_gain(fit(*one), setting.way.gain) for one in begun] for name, fit in fits.items()}
+    names, moment = list(fits), stand_still(loop)
+    successes = {name: np.zeros(people) for name in names}
     for turn in range(len(names)):  # everybody has every decoder once, each beginning with another one
-        now = [names[(turn + person) % len(names)] for person in range(config.people)]
+        now = [names[(turn + person) % len(names)] for person in range(people)]
         mine = [decoders[name][person] for person, name in enumerate(now)]
         episodes, moment = go_on(loop, moment, one_each(mine), config.episodes)
         for i, episode in enumerate(episodes):
-            successes[now[i // config.episodes]] += episode.success
+            successes[now[i // config.episodes]][i // config.episodes] += episode.success
     count = config.people * config.episodes
-    return {name: (successes[name] / count, count) for name in names}
+    return {
+        name: [(float(sum(own)) / count, count) for own in groups(list(of), config)] for name, of in successes.items()
+    }
 
 
 def with_gain(checkpoint: Checkpoint, gain: float) -> Checkpoint:
@@ -228,16 +243,19 @@ def fainter(setting: Setting) -> Setting:
     return replace(setting, brain=replace(brain, **weaker))
 
 
-def in_use(setting: Setting, stored: Checkpoint, config: Benchmark, seed: int) -> dict[str, tuple[float, int]]:
-    """Success in each half minute of use, with decoder and user fixed or learning."""
-    found = {}
+def in_use(setting: Setting, stored: list[Checkpoint], config: Benchmark) -> Rates:
+    """Success in each half minute of use, with decoder and user fixed or learning: of every seed with an episode."""
+    found: Rates = Rates()
+    raw, people = unfitted(stored[0].pipeline), config.seeds * config.people
     for (decoder, rule), (learner, user) in product(RULES.items(), LEARNERS.items()):
-        loop = make_loop(setting, stored.pipeline, user, config.people)
-        ended, _ = use_and_adapt(loop, stored.controller, rule, config.use, 2000 + seed, setting.way.gain)
+        loop = make_loop(setting, raw, user, people)
+        ended, _ = use_and_adapt(stored, loop, rule, config.use, SEED + 2 * OTHERS, setting.way.gain)
         for k in range(round(2 * config.use)):
-            now = [success for at, success in ended if 30 * k < at <= 30 * (k + 1)]
-            if now:
-                found[f"{decoder}.{learner}.half_minute_{k + 1}"] = (float(np.mean(now)), len(now))
+            now = [
+                [s for own in group for at, s in own if 30 * k < at <= 30 * (k + 1)] for group in groups(ended, config)
+            ]
+            if rates := [(float(np.mean(own)), len(own)) for own in now if own]:
+                found[f"{decoder}.{learner}.half_minute_{k + 1}"] = rates
     return found
 
 
@@ -264,7 +282,7 @@ def nested(flat: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def table(found: dict[str, list[tuple[float, int]]]) -> Table:
+def table(found: Rates) -> Table:
     """For the console."""
     shown = Table("", "success", "95 % interval")
     for key, outcomes in found.items():

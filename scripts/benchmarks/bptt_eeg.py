@@ -8,16 +8,19 @@ imitation        the environment's expert moves the hand, now and then off its p
 bptt             the network moves the hand, a person watches, and the loss is what the movement cost
 bptt_no_feedback the same, but no gradient goes through what the person sees
 
-Each is tried in MuJoCo with the person in the loop, in sessions and on targets that it has not seen.
-Keys: `<method>.success_rate`, `.low`, `.high` (mean over seeds, 95 % interval by Student's t), `.per_seed`, `.seconds`,
-`.error_mm`; and `bptt_less_imitation.mean`, `.low`, `.high` of the paired difference.
+Each is tried in MuJoCo with the person in the loop, in sessions and on targets that it has not seen. Keys:
+`<method>.success_rate`, `.low`, `.high` (mean over seeds, 95 % interval by Student's t), `.per_seed`, `.seconds`,
+`.error_mm`; `bptt_less_imitation.mean`, `.low`, `.high` of the differences seed by seed, and so of every two;
+`networks`, each as it was tried. F is written network by network, and the same command goes on with it.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +36,7 @@ from motorctl.evaluation.episodes import summarize_episodes
 from motorctl.person.brain import make_brain
 from motorctl.person.person import samples_per_step
 from motorctl.person.user import User
-from motorctl.runs import write_json
+from motorctl.runs import plain, write_json
 from motorctl.signals.batch_pipeline import BatchPipeline
 from motorctl.signals.pipeline import PipelineConfig
 from motorctl.threads import one_thread
@@ -47,7 +50,9 @@ ENVIRONMENT = "motorctl/ArmReach-v0"
 LOSS = TaskLoss(effort=0.01, jerk=0.0, hidden=0.0, hidden_change=0.0)
 PUSH, PUSH_SECONDS = 0.2, 0.4
 """Standard deviation of what is added to the expert's actions, and how long it lasts (s)."""
-METHODS = "imitation", "bptt", "bptt_no_feedback"
+METHODS = "imitation", "bptt_no_feedback", "bptt"
+BESIDE = "json", "seeds", "methods"
+"""Options that a network does not depend on."""
 PIPELINE = PipelineConfig(amplitude_band=(0.0, 8.0), power_bands=())
 
 Cost = Callable[[int, int], Tensor]
@@ -67,26 +72,32 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     asked = parser.parse_args()
 
-    rows: dict[str, list[dict[str, Any]]] = {method: [] for method in asked.methods}
+    options = plain({name: value for name, value in vars(asked).items() if name not in BESIDE})
+    before = json.loads(asked.json.read_text(encoding="utf-8")) if asked.json.exists() else {}
+    networks: dict[str, Any] = before["networks"] if before.get("options") == options else {}
     for seed in range(asked.seeds):
         for method in asked.methods:
-            row = trained_and_tried(method, seed, asked)
-            rows[method].append(row)
-            print(f"{method}, seed {seed}: success {row['success_rate']:.3f} in {row['seconds']:.0f} s", flush=True)
-            write_json(asked.json, summary(rows, asked))
+            name = f"{method}, seed {seed}"
+            if name in networks:
+                continue
+            networks[name] = row = plain(trained_and_tried(method, seed, asked))
+            write_json(asked.json, {"options": options} | summary(networks, asked) | {"networks": networks})
+            print(f"{name}: success {row['success_rate']:.3f} in {row['seconds']:.0f} s", flush=True)
 
 
-def summary(rows: dict[str, list[dict[str, Any]]], asked: argparse.Namespace) -> dict[str, Any]:
+def summary(networks: dict[str, Any], asked: argparse.Namespace) -> dict[str, Any]:
     """What is known so far."""
-    results: dict[str, Any] = {"options": {**vars(asked)}}
+    rows = {m: {s: row for s in range(asked.seeds) if (row := networks.get(f"{m}, seed {s}"))} for m in asked.methods}
+    results: dict[str, Any] = {}
     for method, own in rows.items():
         if own:
-            results[method] = interval([row["success_rate"] for row in own], "success_rate")
-            results[method] |= {"error_mm": float(np.mean([1000 * row["metrics"]["error"] for row in own]))}
-            results[method] |= {"seconds": float(np.median([row["seconds"] for row in own]))}
-    pairs = list(zip(*(rows.get(m, []) for m in ("bptt", "imitation")), strict=False))
-    if pairs:
-        results["bptt_less_imitation"] = interval([a["success_rate"] - b["success_rate"] for a, b in pairs], "mean")
+            results[method] = interval([row["success_rate"] for row in own.values()], "success_rate")
+            results[method] |= {"error_mm": float(np.mean([1000 * row["metrics"]["error"] for row in own.values()]))}
+            results[method] |= {"seconds": float(np.median([row["seconds"] for row in own.values()]))}
+    for one, other in combinations((m for m in METHODS[::-1] if rows.get(m)), 2):
+        pairs = [(rows[one][s]["success_rate"], rows[other][s]["success_rate"]) for s in rows[one] if s in rows[other]]
+        if pairs:
+            results[f"{one}_less_{other}"] = interval([a - b for a, b in pairs], "mean")
     return results
 
 

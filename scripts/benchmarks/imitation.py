@@ -2,23 +2,25 @@
 """How well the limb is steered by simulated EEG after cloning, DAgger and adaptation: `imitation.py --json F`.
 
 Keys: `<env>.<brain>.<method>.success_rate`, `.low`, `.high` and `.time_to_target` (s, of reached targets), within 10 s,
-the time that people had (Wolpaw & McFarland 2004); but for adaptation, `.default.success_rate`, `.low`, `.high` within
-the environment's own time limit; `.offline_r`, `.wall_seconds` (training), `.eeg_seconds_per_second`. Each is the mean
-over seeds, success with Student's t interval. `chance` is the cloned controller given the EEG of somebody else.
-`<env>.<brain>.gain.dagger` and `.gain.adaptation` are the differences to `cloning` of the same seed.
+the time that people had (Wolpaw & McFarland 2004); `.default.success_rate`, `.low`, `.high` within the environment's
+own time limit, of the same reaches; `.wall_seconds` a seed, `.offline_r`; `<env>.<brain>.eeg_seconds_per_second`. Each
+is the mean over seeds, success with Student's t interval. `chance` is the cloned controller given the EEG of somebody
+else. `<env>.<brain>.gain.dagger` and `.gain.adaptation` are the differences to `cloning` of the same seed.
 
-Cloning and DAgger have equal data: as many people watch the expert for cloning as watch and act for DAgger. Adaptation
-fits the clone to each person from three minutes of watching, and tries it on that person, who goes on.
+Cloning and DAgger have equal data: as many people watch the expert for cloning as watch and act for DAgger. The same
+people try both. For adaptation others use the controller that DAgger left, and it is fitted to each of them, who goes
+on with it. Seeds differ in people and networks; they run side by side, which takes a fraction of the time.
+
+With `--json` of an earlier run of the same configuration, what is in there is not measured again.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -29,21 +31,38 @@ from rich.table import Table
 from scipy.stats import t as student
 
 from motorctl.errors import ConfigurationError, MotorctlError
-from motorctl.evaluation.episodes import summarize_episodes
-from motorctl.runs import check_json_path, write_json
-from motorctl.training.adaptation import AdaptationConfig, unfitted
+from motorctl.evaluation.closed_loop import ClosedLoop, Decide, run_closed_loop
+from motorctl.evaluation.episodes import Episode, summarize_episodes
+from motorctl.evaluation.metrics import mean_pearson_r
+from motorctl.person.brain import make_brain
+from motorctl.runs import check_json_path, plain, write_json
+from motorctl.signals.pipeline import Pipeline
+from motorctl.training.adaptation import AdaptationConfig
 from motorctl.training.checkpoint import Checkpoint
-from motorctl.training.in_loop import adapt_people, go_on, one_each
-from motorctl.training.simulated import PUBLISHED_LIMIT, SimulatedImitation, learn, make_loop, ready, try_out
+from motorctl.training.dagger import DaggerConfig, act, watch
+from motorctl.training.imitation import ImitationConfig, decode, train
+from motorctl.training.in_loop import adapt_people, go_on, in_groups, one_each
+from motorctl.training.sequence import Sequence
+from motorctl.training.simulated import (
+    OTHERS,
+    PUBLISHED_LIMIT,
+    default_limit,
+    imitate,
+    make_loop,
+    of_another,
+    ready,
+    scaled,
+    within,
+)
 from motorctl.training.steering import way_to_steer
 
 ENVIRONMENTS = ("ArmReach", "ArmCenterOut")
 BRAINS = ("ideal", "realistic", "hard")
 METHODS = ("cloning", "dagger", "adaptation")
-REACHES = 4
-"""Of each person who is adapted to."""
-OTHERS = 3_000_000
-"""Added to the seed for the people who are adapted to."""
+SESSIONS = {"ideal": 4, "realistic": 20, "hard": 20}
+"""People who watch before DAgger, and who act in each of its rounds."""
+BRIEF = AdaptationConfig(training=ImitationConfig(epochs=10, learning_rate=2e-3, weight_decay=0.0, lane=15, horizon=2))
+Figures = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -55,105 +74,166 @@ class Benchmark:
     only: tuple[str, ...] = ()
     """Which, such as ArmReach.realistic; by default every environment with every brain."""
     seeds: int = 5
-    """How many seeds everything is done from."""
-    people: int = 64
-    """Who try each controller, one reach each."""
-    sessions: int = 32
-    """People who watch before DAgger, and who act in each of its rounds."""
+    """How many controllers are trained by each method."""
+    people: int = 40
+    """Who try each controller."""
+    reaches: int = 2
+    """Of each of them."""
+    seconds: float = 40.0
+    """How long each person watches or acts (s)."""
     rounds: int = 2
     """Of DAgger."""
-    adapted: int = 12
-    """People who are adapted to."""
-    minutes: float = 3.0
-    """Of watching that a controller is adapted on (min)."""
-    jobs: int = 2
-    """Processes, each of which does a seed."""
+    adapted: int = 8
+    """People whom each controller is adapted to."""
+    adapted_reaches: int = 3
+    """Of each of them."""
+    minutes: float = 1.0
+    """Of use that a controller is adapted on (min)."""
+    seed: int = 1000
+    """Of everything; 0 served to choose settings."""
 
 
 def benchmark(config: Benchmark) -> None:
     """Measure, print and write."""
     check_json_path(config.json)
-    started = time.perf_counter()
     every = [f"{env}.{brain}" for env, brain in product(ENVIRONMENTS, BRAINS)]
-    wrong = [name for name in config.only if name not in every]
-    if wrong:
+    if wrong := [name for name in config.only if name not in every]:
         raise ConfigurationError(f"There is no {wrong[0]}.", f"Choose among {', '.join(every)}.")
-    results: dict[str, Any] = {"seeds": config.seeds}
-    with ProcessPoolExecutor(config.jobs, mp_context=get_context("spawn")) as pool:
-        for name in config.only or every:
-            env, brain = name.split(".")
-            arguments = [(config, env, brain, seed) for seed in range(config.seeds)]
-            results.setdefault(env, {})[brain] = over_seeds(list(pool.map(measure, *zip(*arguments, strict=True))))
-            results["seconds"] = time.perf_counter() - started
-            if config.json:
-                write_json(config.json, results)
+    results = begun(config)
+    for name in config.only or every:
+        env, brain = name.split(".")
+        if brain in results.setdefault(env, {}):
+            continue
+        started = time.perf_counter()
+        results[env][brain] = over_seeds(*Cell(config, env, brain).measure())
+        results[env][brain]["seconds"] = time.perf_counter() - started
+        if config.json:
+            write_json(config.json, results)
     Console().print(table(results))
 
 
-def measure(config: Benchmark, env: str, brain: Any, seed: int) -> dict[str, dict[str, Any]]:
-    """Every method from one seed."""
-    console = Console(quiet=True)
-    few = SimulatedImitation(env=f"motorctl/{env}-v0", brain=brain, sessions=config.sessions, people=config.people)
-    few = replace(few, seed=1000 * (seed + 1), dagger=config.rounds)  # 0 served to choose settings
-    many = replace(few, sessions=config.sessions * (1 + config.rounds), dagger=0)
-    found: dict[str, dict[str, Any]] = {}
-    for method, how in (("cloning", many), ("dagger", few)):
+def begun(config: Benchmark) -> dict[str, Any]:
+    """What an earlier run of this configuration has measured."""
+    own = {name: value for name, value in plain(asdict(config)).items() if name not in ("json", "only")}
+    if config.json and config.json.exists():
+        earlier: dict[str, Any] = json.loads(config.json.read_text())
+        if earlier.get("config") == own:
+            return earlier
+    return {"config": own}
+
+
+class Cell:
+    """One environment with one brain: every method, all seeds side by side, each with people of its own."""
+
+    def __init__(self, config: Benchmark, env: str, brain: Any) -> None:
+        self.config, self.env, self.brain = config, f"motorctl/{env}-v0", brain
+        self.way = way_to_steer(brain)
+        self.raw = Pipeline(self.way.pipeline, make_brain(brain, self.way.electrodes).info)
+        self.sessions = SESSIONS[brain]
+
+    def measure(self) -> tuple[dict[str, list[Figures]], Figures]:
+        """Figures of each method and seed, and what is of all."""
+        people = self.sessions * (1 + self.config.rounds)
         started = time.perf_counter()
-        cloned, _ = learn(how, console)
+        sequences, intentions = watch(self.loop(people + 1), self.config.seconds, self.config.seed, self.way.hand_speed)
+        watching = time.perf_counter() - started
+        groups, held_back = self.groups(sequences), [group[-1] for group in self.groups(intentions)]
+        cloned, cloning = timed(lambda: [self.clone(group[:people], seed) for seed, group in enumerate(groups)])
+        learned, acting = timed(lambda: self.dagger([group[: self.sessions] for group in groups]))
+        found = {}
+        for method, controllers, seconds in (("cloning", cloned, cloning), ("dagger", learned, acting)):
+            watched = watching * (1.0 if method == "cloning" else self.sessions / people)
+            offline = [
+                mean_pearson_r(decode(c.controller, c.pipeline.scale(group[-1].features).values), intended)
+                for c, group, intended in zip(controllers, groups, held_back, strict=True)
+            ]
+            wall = (watched + seconds) / self.config.seeds
+            found[method] = [{"offline_r": r, "wall_seconds": wall} for r in offline]
+        adapted, episodes = self.adapt(learned)
+        found["adaptation"] = [figures | {"wall_seconds": adapted / self.config.seeds} for figures in episodes]
+        for method, controllers in (("cloning", cloned), ("dagger", learned)):
+            decide = in_groups([ready(one, self.brain) for one in controllers])
+            found[method] = merged(found[method], self.try_out(decide))
+            if method == "cloning":
+                found["chance"] = self.try_out(of_another(decide))
+        return found, {"eeg_seconds_per_second": len(sequences) * self.config.seconds / watching}
+
+    def clone(self, sequences: list[Sequence], seed: int) -> Checkpoint:
+        """A controller that watched."""
+        return imitate(sequences, self.raw, self.env, self.brain, self.config.seed + seed)[0]
+
+    def dagger(self, groups: list[list[Sequence]]) -> list[Checkpoint]:
+        """Of each seed a controller that watched, then acted."""
+        checkpoints = [self.clone(group, seed) for seed, group in enumerate(groups)]
+        seen = [[scaled(c.pipeline, s) for s in group] for c, group in zip(checkpoints, groups, strict=True)]
+        loop, gain, how = self.loop(self.sessions), self.way.gain, DaggerConfig()
+        for number in range(self.config.rounds):
+            met = act(
+                loop, in_groups(checkpoints), self.config.seconds, self.config.seed + OTHERS + 10_000 * number, gain
+            )
+            for own, checkpoint, group in zip(seen, checkpoints, self.groups(met), strict=True):
+                own += [scaled(checkpoint.pipeline, sequence) for sequence in group]
+                train(checkpoint.controller, own, how.training, self.way.pipeline.rate)
+        return checkpoints
+
+    def adapt(self, checkpoints: list[Checkpoint]) -> tuple[float, list[Figures]]:
+        """Seconds that it took, and success of people with a controller that was fitted to them."""
+        loop, started = self.loop(self.config.adapted), time.perf_counter()
+        adapted, moment = adapt_people(
+            checkpoints, loop, self.config.minutes, BRIEF, self.config.seed + 3 * OTHERS, self.way.gain
+        )
         seconds = time.perf_counter() - started
-        if method == "cloning":
-            adaptation = adapt(config, cloned.checkpoint, brain, how.seed)
-        tried = try_out(ready(cloned.checkpoint, brain), brain, config.people, how.seed)
-        found[method] = figures(tried, "controller") | {
-            "offline_r": cloned.offline_r,
-            "eeg_seconds_per_second": cloned.eeg_per_second,
-            "wall_seconds": seconds,
-        }
-        if method == "cloning":
-            found |= {"adaptation": adaptation, "chance": figures(tried, "chance")}
-    return found
+        decide = one_each([ready(one, self.brain) for one in adapted])
+        episodes, _ = go_on(loop, moment, decide, self.config.adapted_reaches)
+        return seconds, [self.figures(group) for group in self.groups(episodes)]
+
+    def try_out(self, decide: Decide) -> list[Figures]:
+        """Success with each seed's controller, of people who are the same for every method."""
+        loop = self.loop(self.config.people)
+        episodes = run_closed_loop(loop, decide, self.config.seed + 2 * OTHERS, self.config.reaches)
+        return [self.figures(group) for group in self.groups(episodes)]
+
+    def figures(self, episodes: list[Episode]) -> Figures:
+        """What is reported of a seed's reaches."""
+        summary, own = summarize_episodes(episodes), default_limit(self.env)
+        default = np.mean([within(own, episode).success for episode in episodes])
+        time_to_target = summary["metrics"].get("time_to_target")
+        return {"success_rate": summary["success_rate"], "default": default, "time_to_target": time_to_target}
+
+    def loop(self, people: int) -> ClosedLoop:
+        """So many people of each seed."""
+        count = self.config.seeds * people
+        return make_loop(self.raw, self.env, self.brain, count, time_limit=PUBLISHED_LIMIT)
+
+    def groups(self, every: list[Any]) -> list[list[Any]]:
+        """What is each seed's, of a list in the order of people."""
+        share = len(every) // self.config.seeds
+        return [every[k * share : (k + 1) * share] for k in range(self.config.seeds)]
 
 
-def adapt(config: Benchmark, checkpoint: Checkpoint, brain: str, seed: int) -> dict[str, Any]:
-    """The cloned controller fitted to each of a few people, and tried on them."""
+def timed(work: Callable[[], list[Checkpoint]]) -> tuple[list[Checkpoint], float]:
+    """What it gives, and how long that took (s)."""
     started = time.perf_counter()
-    pipeline, speed = unfitted(checkpoint.pipeline), way_to_steer(brain).hand_speed
-    loop = make_loop(pipeline, checkpoint.environment, brain, config.adapted, time_limit=PUBLISHED_LIMIT)
-    adapted, moment = adapt_people(checkpoint, loop, config.minutes, AdaptationConfig(), seed + OTHERS, speed)
-    seconds = time.perf_counter() - started
-    episodes, _ = go_on(loop, moment, one_each([ready(one, brain) for one in adapted]), REACHES)
-    summary = summarize_episodes(episodes)
-    return shares(summary) | {"wall_seconds": seconds}
+    return work(), time.perf_counter() - started
 
 
-def figures(tried: dict[str, Any], who: str) -> dict[str, Any]:
-    """What is reported of a seed."""
-    return shares(tried["success_10_s"][who]) | {"default": tried["success"][who]["success_rate"]}
+def merged(first: list[Figures], second: list[Figures]) -> list[Figures]:
+    """Figures of each seed together."""
+    return [one | other for one, other in zip(first, second, strict=True)]
 
 
-def shares(summary: dict[str, Any]) -> dict[str, Any]:
-    """Success and time of a summary of episodes."""
-    return {"success_rate": summary["success_rate"], "time_to_target": summary["metrics"].get("time_to_target")}
-
-
-def over_seeds(found: list[dict[str, dict[str, Any]]]) -> dict[str, Any]:
+def over_seeds(found: dict[str, list[Figures]], of_all: Figures) -> dict[str, Any]:
     """Means over seeds, with intervals of success, and differences to cloning."""
-
-    def of(method: str, get: Callable[[dict[str, Any]], float]) -> list[float]:
-        return [get(one[method]) for one in found]
-
     results: dict[str, Any] = {}
-    for method in found[0]:
-        results[method] = interval(of(method, lambda f: f["success_rate"]), 0.0, 1.0)
-        if "default" in found[0][method]:
-            results[method]["default"] = interval(of(method, lambda f: f["default"]), 0.0, 1.0)
-        for name in ("time_to_target", "offline_r", "wall_seconds", "eeg_seconds_per_second"):
-            values = [f[method][name] for f in found if f[method].get(name) is not None]
-            if values:
+    for method, seeds in found.items():
+        results[method] = interval([f["success_rate"] for f in seeds], 0.0, 1.0)
+        results[method]["default"] = interval([f["default"] for f in seeds], 0.0, 1.0)
+        for name in ("time_to_target", "offline_r", "wall_seconds"):
+            if values := [f[name] for f in seeds if f.get(name) is not None]:
                 results[method][name] = float(np.mean(values))
-    cloned = of("cloning", lambda f: f["success_rate"])
-    gains = {m: np.subtract(of(m, lambda f: f["success_rate"]), cloned).tolist() for m in ("dagger", "adaptation")}
-    return results | {"gain": {method: interval(values, -1.0, 1.0) for method, values in gains.items()}}
+    rates = {method: results[method]["seeds"] for method in METHODS}
+    gains = {m: np.subtract(rates[m], rates["cloning"]).tolist() for m in METHODS[1:]}
+    return results | {"gain": {method: interval(values, -1.0, 1.0) for method, values in gains.items()}} | of_all
 
 
 def interval(values: list[float], least: float, most: float) -> dict[str, Any]:
@@ -162,7 +242,7 @@ def interval(values: list[float], least: float, most: float) -> dict[str, Any]:
     if len(values) > 1:
         half = float(student.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
     low, high = (float(np.clip(mean + side * half, least, most)) for side in (-1, 1))
-    return {"success_rate": mean, "low": low, "high": high, "seeds": values}
+    return {"success_rate": mean, "low": low, "high": high, "seeds": [float(value) for value in values]}
 
 
 def table(results: dict[str, Any]) -> Table:
@@ -172,10 +252,12 @@ def table(results: dict[str, Any]) -> Table:
         for brain, of in results.get(env, {}).items():
             for method in (*METHODS, "chance"):
                 own = of[method]
-                limits = (own, own.get("default"))
-                ends = [f"{v['success_rate']:.2f} ({v['low']:.2f} to {v['high']:.2f})" if v else "" for v in limits]
+                ends = [f"{v['success_rate']:.2f} ({v['low']:.2f} to {v['high']:.2f})" for v in (own, own["default"])]
                 rest = [f"{own[name]:.2f}" if name in own else "" for name in ("time_to_target", "offline_r")]
                 shown.add_row(env, brain, method, *ends, *rest)
+            for method, gain in of["gain"].items():
+                text = f"{gain['success_rate']:+.2f} ({gain['low']:+.2f} to {gain['high']:+.2f})"
+                shown.add_row(env, brain, f"{method} over cloning", text, "", "", "")
     return shown
 
 

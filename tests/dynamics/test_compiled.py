@@ -1,6 +1,7 @@
 """Compiled episodes: what :func:`roll_out` gives, and its gradients, for every cell, batch and precision."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from motorctl.agents import ControllerConfig, RecurrentController
 from motorctl.dynamics import LimbState, TorchLimb
-from motorctl.dynamics.compiled import CompiledRollout, compile_rollout
+from motorctl.dynamics.compiled import CompiledRollout, compile_rollout, torch_compiled
 from motorctl.dynamics.rollout import Rollout, roll_out
 from motorctl.envs.limb import MUSCLES, load
 from motorctl.errors import ConfigurationError
@@ -222,6 +223,28 @@ def test_without_a_compiler_a_warning_and_the_same_numbers(monkeypatch: pytest.M
     with pytest.warns(RuntimeWarning, match="'/nonexistent' is not there"):
         run = compile_rollout(controller, world, state, inputs)
     assert_equal(list(run(state, inputs)), list(roll_out(controller, world, state, inputs)), 0.0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning", "ignore:The .grad:UserWarning")  # torch's own
+def test_torch_compile_gives_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs on a GPU, on the CPU; and without a compiler it is said."""
+    controller, world = controller_of(ControllerConfig("gru", (4,)), 3, 2).double(), Pendulum()
+    state, inputs = (x.requires_grad_() for x in pendulums(3, 5))
+    wanted = (state, inputs, *controller.parameters())
+    results = []
+    for run in (torch_compiled(controller, world, state, inputs), partial(roll_out, controller, world)):
+        for checkpoint in (0, 2):
+            rollout = run(state, inputs, checkpoint=checkpoint)
+            results.append([*rollout, *gradients(rollout, *wanted)])
+    for other in results[:-1]:
+        assert_equal(other, results[-1], 1e-12)
+    torch.compiler.reset()
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("/nonexistent",))
+    monkeypatch.setattr("torch._inductor.config.force_disable_caches", True)
+    with pytest.raises(ConfigurationError, match="torch.compile failed"):
+        torch_compiled(controller, Pendulum(), state, inputs)
 
 
 def test_a_failing_compiler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,14 +93,27 @@ def test_people_are_in_sessions_of_their_own_and_a_seed_repeats_them() -> None:
     assert not torch.equal(loop.reset(seed=2).features, first)
 
 
+def test_what_is_heard_at_once_is_what_is_heard_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("motorctl.evaluation.closed_loop.TOGETHER", 7)
+    commands = np.random.default_rng(0).uniform(-0.3, 0.3, (20, 2, 2))
+    loop = closed_loop(2, SLOW_AND_MU)
+    loop.reset(seed=4)
+    one_by_one = [loop.step(command).features for command in commands]
+    loop.reset(seed=4)
+    moments = [loop.step(command, heard=False) for command in commands]
+    assert moments[-1].features.shape == (2, 0)
+    assert_allclose(loop.hear(), torch.stack(one_by_one, dim=1), rtol=1e-4, atol=1e-4)
+    assert loop.hear().shape == (2, 0, len(loop.pipeline.names))
+
+
 def test_what_is_imagined_takes_the_place_of_the_velocity() -> None:
     """People who imagine the right fist whatever they intend: the rhythm over C3 falls, and nothing codes velocity."""
     asked: list[Tensor] = []
     right = torch.nn.functional.one_hot(torch.tensor([MOVEMENTS.index("right")] * 8), len(MOVEMENTS)).float()
 
     def imagine(intention: Tensor) -> Tensor:
-        asked.append(intention)
-        return right if intention.any() else torch.zeros_like(right)
+        asked.append(intention[:, 0])
+        return (right if intention.any() else torch.zeros_like(right))[:, None]
 
     imagined, moved = closed_loop(8, SLOW_AND_MU, imagine), closed_loop(8, SLOW_AND_MU)
     moments = [[loop.reset(seed=0), *(loop.step(np.zeros((8, 2))) for _ in range(60))] for loop in (imagined, moved)]

@@ -35,6 +35,8 @@ def test_a_reach_and_a_movement_add_but_never_beyond_full() -> None:
     assert activity(reach, None)[hand] == pytest.approx(1 - torch.exp(torch.tensor(-1.0)).item())
     assert activity(reach, 0.5 * right)[hand] == pytest.approx(1 - 0.5 * torch.exp(torch.tensor(-1.0)).item())
     assert activity(reach, right)[hand] == 1.0
+    both = right + torch.nn.functional.one_hot(torch.tensor(MOVEMENTS.index("fists")), len(MOVEMENTS))
+    assert activity(torch.zeros(2), both)[hand] == 1.0
 
 
 def test_every_area_has_its_other_side() -> None:

@@ -16,7 +16,8 @@ from motorctl.person.source import SimulatedSource
 from motorctl.person.user import User
 from motorctl.runtime import demo as module
 from motorctl.runtime.demo import DemoConfig, demo, train_on_simulation
-from motorctl.runtime.loop import Reader, run_loop
+from motorctl.runtime.loop import run_loop
+from motorctl.runtime.reader import Reader
 from motorctl.runtime.shuffled import shuffled_success_rate
 from motorctl.runtime.summary import summarize
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import mne
 import numpy as np
 import psutil
 import pylsl
@@ -64,21 +65,25 @@ def test_a_simulated_person_is_decoded_and_sees_the_limb(
     live = start("live", "--controller", small_controller, "--stream", stream_name, "--timeout", 30, *options)
     inlet = StreamInlet(find_stream(name=limb, timeout=PATIENCE))
     sample, _ = inlet.pull_sample(PATIENCE)
-    assert sample is not None and len(sample) == 10
+    assert sample is not None and len(sample) == 14
     written = results(live, tmp_path / "r.json")
     assert written["ended"] == "time is up"
-    assert written["deadlines"] == 200
+    assert abs(written["deadlines"] - 200) <= 3  # type: ignore[operator]
     assert written["neutral_steps"] < 75  # type: ignore[operator]
     assert written["latency_ms"]["p50"] > 0  # type: ignore[index]
     assert written["gated"] == {} and written["stream_events"] == {}
     assert json.loads((tmp_path / "run" / "summary.json").read_text()) == written
-    eeg, moved, timing, events = pyxdf.load_xdf(str(tmp_path / "session.xdf"))[0]
-    assert [s["info"]["name"][0] for s in (eeg, moved, timing, events)] == [
-        stream_name, limb, f"{limb} timing", f"{limb} events",
-    ]  # fmt: skip
-    assert len(moved["time_series"]) == len(timing["time_series"]) == 200
+    streams = {s["info"]["name"][0]: s for s in pyxdf.load_xdf(str(tmp_path / "session.xdf"))[0]}
+    own = [f"{limb} {what}" for what in ("timing", "status", "events", "heard", "decisions")]
+    assert sorted(streams) == sorted([stream_name, limb, *own, "motorctl record"])
+    eeg, moved, timing, events = (streams[name] for name in (stream_name, limb, f"{limb} timing", f"{limb} events"))
+    assert all("footer" in stream and len(stream["clock_times"]) for stream in streams.values())
+    raw = mne.io.RawArray(eeg["time_series"].T * 1e-6, mne.create_info(17, 250.0, "eeg"), verbose="error")
+    assert raw.times[-1] > 3.9
+    assert len(moved["time_series"]) == len(timing["time_series"]) >= 195
     assert len(eeg["time_series"]) >= 4 * 250 and np.diff(eeg["time_stamps"]).max() < 0.02
-    assert [row[0].split(":")[0] for row in events["time_series"][:2]] == ["armed", "running"]
+    phases = [text.split(":")[0] for (text,) in events["time_series"] if not text.startswith("trial")]
+    assert phases[:2] == ["armed", "running"]
     headset.send_signal(signal.SIGINT)
     said, complaints = headset.communicate(timeout=PATIENCE)
     assert headset.returncode == 0 and "Traceback" not in complaints
@@ -104,42 +109,6 @@ def test_a_board_with_faults_is_streamed_until_ctrl_c(start: Start, stream_name:
 def test_a_headset_of_impossible_options_is_refused(option: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(option))):
         headset(HeadsetConfig(**option))
-
-
-CHANGELING = """
-import sys, threading, numpy as np
-from motorctl.person.brain import Brain
-from motorctl.signals.headset import stream_chunks
-from motorctl.signals.lsl import LSLSink
-from motorctl.signals.stream import StreamInfo
-for rate in (250.0, 125.0):
-    stop = threading.Event()
-    with LSLSink(StreamInfo(sys.argv[1], "EEG", rate, Brain().info.channels)) as sink:
-        arguments = (sink.send, rate, lambda count: np.ones((count, 17), np.float32))
-        threading.Thread(target=stream_chunks, args=arguments, kwargs={"stop": stop}, daemon=True).start()
-        sys.stdin.readline()
-        stop.set()
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("options", [[], ["--isolated"]])
-def test_live_says_that_the_headset_came_back_different(
-    options: list[str],
-    start: Start,
-    spawn: Callable[..., Any],
-    stream_name: str,
-    small_controller: Path,
-    tmp_path: Path,
-) -> None:
-    headset = spawn(CHANGELING, stream_name)
-    options = [*options, "--seconds", "600", "--limb-stream", f"{stream_name}-limb", "--out", str(tmp_path / "run")]
-    live = start("live", "--controller", small_controller, "--stream", stream_name, "--timeout", 30, *options)
-    inlet = StreamInlet(find_stream(name=f"{stream_name}-limb", timeout=PATIENCE))
-    assert inlet.pull_sample(PATIENCE)[0] is not None
-    headset.tell("restart")
-    written = results(live, tmp_path / "run" / "summary.json")
-    assert "came back different: rate 250 Hz before, 125 Hz now" in str(written["ended"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -210,12 +179,14 @@ def test_whoever_is_killed_the_recording_can_be_read(
         written = results(live, tmp_path / "run" / "summary.json")
         assert written["ended"] == "time is up"
     psutil.wait_procs([recorder], timeout=PATIENCE)
-    streams = pyxdf.load_xdf(str(path))[0]
-    assert len(streams) == 4
-    for stream in streams[:3]:
-        assert stream["time_stamps"][-1] > before - 1  # at most the last second is missing
+    streams = {s["info"]["name"][0]: s for s in pyxdf.load_xdf(str(path))[0]}
+    assert len(streams) == 8
+    for name in (stream_name, limb, f"{limb} timing", f"{limb} heard", f"{limb} decisions"):
+        assert streams[name]["time_stamps"][-1] > before - 1  # at most the last second is missing
     if victim == "headset":
-        assert len(streams[1]["time_stamps"]) == 400
+        assert len(streams[limb]["time_stamps"]) == 400
+    told = [text for (text,) in streams["motorctl record"]["time_series"] if "lost" in text]
+    assert told == ([f"{stream_name}: lost: the stream is gone"] if victim == "headset" else [])
 
 
 def test_the_cues_of_a_played_recording_say_where_the_targets_are(
@@ -241,3 +212,42 @@ def test_the_cues_of_a_played_recording_say_where_the_targets_are(
     assert 1 <= len(cues) <= 3
     assert all(cue["direction"] == {"T1": "left", "T2": "right"}[str(cue["text"])] for cue in cues)
     assert all(float(str(cue["moved"])) > 0 for cue in cues)
+
+
+ROBOT = """
+from pathlib import Path
+
+class Robot:
+    def __init__(self, run):
+        self.log = Path("robot.log").open("a", buffering=1)
+        print(run["environment"], *[name for name, _ in run["components"]], file=self.log)
+
+    def move(self, command):
+        print(*command, file=self.log)
+
+    def stop(self):
+        print("stop", file=self.log)
+"""
+
+
+@pytest.mark.slow
+def test_a_controller_of_classes_moves_the_leg_and_hardware(
+    start: Start, stream_name: str, cued_edf: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my_robot.py").write_text(ROBOT)
+    train = ["train", "classify", "--recordings", cued_edf("a.edf"), "--cues", "T1=left", "T2=right"]
+    trained = start(*train, "--permutations", 0, "--out", "trained", "--json", "t.json")
+    results(trained, tmp_path / "t.json")
+    start("headset", "--recording", cued_edf("b.edf", seed=1), "--name", stream_name, "--start", 10, "--loop")
+    options = ["--environment", "motorctl/LegGait-v0", "--classes.meaning", "left=walk", "right=stand"]
+    options += ["--actuator", "my_robot:Robot", "--seconds", 20, "--limb-stream", f"{stream_name}-limb"]
+    options += ["--json", "r.json", "--out", "run", "--timeout", 30]
+    live = start("live", "--controller", "trained", "--stream", stream_name, *options)
+    written = results(live, tmp_path / "r.json")
+    cues: list[dict[str, Any]] = written["cues"]  # type: ignore[assignment]
+    assert cues and all(cue["asked"] == {"T1": "left", "T2": "right"}[cue["text"]] for cue in cues)
+    assert sum(cue["decoded"] == cue["asked"] for cue in cues) >= len(cues) - 1
+    first, *moves, last = Path("robot.log").read_text().splitlines()
+    assert first == "motorctl/LegGait-v0 stand walk run jump" and last == "stop"
+    assert len(moves) > 500 and "0.0 1.0 0.0 0.0" in moves and moves[-1] == "0.0 0.0 0.0 0.0"

@@ -17,8 +17,9 @@ from motorctl.person.brain import Brain
 from motorctl.person.person import Person
 from motorctl.person.source import SimulatedSource
 from motorctl.person.user import User
-from motorctl.runtime.loop import BACKLOG, CATCH_UP, Reader, Step, Trials, command_range, free_reaching, run_loop
+from motorctl.runtime.loop import Step, Trials, command_range, free_reaching, run_loop
 from motorctl.runtime.operator import Operator
+from motorctl.runtime.reader import BACKLOG, CATCH_UP, Reader
 from motorctl.runtime.safety import CAUTIOUS, Phase, SafetyConfig
 from motorctl.runtime.summary import summarize
 from motorctl.signals.pipeline import Pipeline, PipelineConfig
@@ -87,7 +88,7 @@ def run(
     operator: Operator | None = None,
 ) -> list[Step]:
     reader = Reader(source, PIPELINE, source.now)
-    return list(run_loop(reader, controller, env(), seconds, 1, (), trials, safety, operator))
+    return list(run_loop(reader, controller, env(), seconds, 1, trials=trials, safety=safety, operator=operator))
 
 
 def test_every_period_has_a_step_and_every_row_is_seen_once() -> None:
@@ -95,9 +96,76 @@ def test_every_period_has_a_step_and_every_row_is_seen_once() -> None:
     steps = run(Scripted(), controller, 1.0)
     np.testing.assert_allclose([s.time for s in steps], np.arange(1, 51) * 0.02)
     assert controller.rows == 50
-    assert all(s.latency == pytest.approx(0, abs=1e-9) and s.missed == 0 and s.phase is Phase.RUNNING for s in steps)
+    assert all(s.newest_age == pytest.approx(0, abs=1e-9) and s.missed == 0 and s.phase is Phase.RUNNING for s in steps)
     assert all(s.compute == 0 and s.slack == pytest.approx(0.02) for s in steps)  # simulated time stands still
     assert steps[-1].hand[0] > steps[0].hand[0] + 0.05  # 0.1 m/s to the right
+
+
+class Device(Scripted):
+    """Its clock is another one, and its samples come some time after they were measured; reads end with the first."""
+
+    def __init__(self, drift: float, latency: float, begin: float) -> None:
+        super().__init__()
+        self._period, self._latency, self._begin = (1 + drift) / INFO.rate, latency, begin
+
+    def read(self, timeout: float) -> Chunk:
+        measured = self._begin + (self._sent + 1) * self._period
+        if measured + self._latency > self.time + timeout:
+            self.time += timeout
+            return Chunk(np.empty((0, 2), np.float32), np.empty(0))
+        self._sent, self.time = self._sent + 1, max(self.time, measured + self._latency)
+        return Chunk(np.ones((1, 2), np.float32), np.array([measured]))
+
+
+@pytest.mark.parametrize("begin", [0.0, 0.003, 0.0125])
+def test_with_the_pace_of_samples_no_sample_waits_for_a_deadline(begin: float) -> None:
+    """However the deadlines lie when the stream begins, and though the device's crystal is another one."""
+    source = Device(drift=3e-4, latency=5e-4, begin=begin)
+    reader, controller = Reader(source, PIPELINE, source.now), Constant(0.1, 0.0)
+    steps = list(run_loop(reader, controller, env(), 60.0, 1, safety=AT_ONCE, pacing="samples"))
+    settled = steps[3:]
+    assert all(s.newest_age == pytest.approx(5e-4) and s.missed == 0 for s in settled)
+    assert all(s.oldest_age == pytest.approx(5e-4 + 0.01, abs=1e-4) for s in settled)
+    np.testing.assert_allclose(np.diff([s.time for s in settled]), 0.02 * (1 + 3e-4), rtol=1e-6)
+    assert controller.rows in (len(steps), len(steps) - 1)
+
+    source = Device(drift=3e-4, latency=5e-4, begin=begin)
+    waiting = list(run_loop(Reader(source, PIPELINE, source.now), Constant(0.1, 0.0), env(), 60.0, 1, safety=AT_ONCE))
+    ages = [s.newest_age for s in waiting[3:]]
+    assert max(ages) > 0.015 and min(ages) >= 5e-4 - 1e-9  # at the clock's pace they wait, as the clocks drift
+
+
+def test_a_row_that_does_not_come_is_not_waited_for_beyond_the_deadline() -> None:
+    class Pausing(Device):
+        def read(self, timeout: float) -> Chunk:
+            if 1.0 <= self.time < 1.5:
+                self.time += timeout
+                self._sent = round(self.time / self._period)
+                return Chunk(np.empty((0, 2), np.float32), np.empty(0))
+            return super().read(timeout)
+
+    source = Pausing(drift=0.0, latency=5e-4, begin=0.003)
+    steps = list(run_loop(Reader(source, PIPELINE, source.now), Constant(0.1, 0.0), env(), 2.5, 1, pacing="samples"))
+    assert len(steps) == pytest.approx(125, abs=2) and not sum(s.missed for s in steps)
+    assert max(np.diff([s.time for s in steps])) < 0.031
+    pause = [s.newest_age for s in steps if 1.1 < s.time < 1.45]
+    assert (np.diff(pause) > 0).all()
+
+
+def test_an_actuator_is_told_every_command_before_the_limb_moves() -> None:
+    told: list[tuple[float, float]] = []
+    source = Scripted()
+    loop = run_loop(
+        Reader(source, PIPELINE, source.now),
+        Constant(0.1, 0.0),
+        env(),
+        0.5,
+        1,
+        safety=AT_ONCE,
+        actuator=lambda command, time: told.append((float(command[0]), time)),
+    )
+    for number, step in enumerate(loop, 1):
+        assert len(told) == number and told[-1] == (step.command[0], step.time)
 
 
 class Broken(Scripted):
@@ -148,8 +216,7 @@ def test_a_silent_stream_is_held_faded_and_stopped_and_goes_on_when_it_is_heard_
     commands = {round(s.time, 2): s.command[0] for s in steps}
     assert [commands[t] for t in (0.3, 0.9, 1.2, 1.6, 2.5, 3.3, 4.0)] == pytest.approx([0, 0.1, 0.1, 0, 0, 0, 0.1])
     still = [s for s in steps if 2.0 < s.time < 3.0]
-    assert max(np.linalg.norm(s.hand_velocity) for s in still) < 0.01
-    assert all(np.isnan(s.latency) for s in steps if s.phase is not Phase.RUNNING)
+    assert max(np.linalg.norm(s.info["hand_velocity"]) for s in still) < 0.01
     summary = summarize(steps)
     assert summary.neutral_steps == sum(s.phase is not Phase.RUNNING for s in steps)
     assert summary.phases["holding"] == pytest.approx(0.9, abs=0.05)

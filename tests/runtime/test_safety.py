@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motorctl.errors import ConfigurationError
@@ -25,7 +25,7 @@ class Bench:
     def __init__(self, config=CONFIG):
         self.config, self.limits = config, config.limits(-np.ones(2), np.ones(2), PERIOD)
         self.now, self.newest = 0.0, -np.inf
-        self.state = first_state(2, 0.0)
+        self.state, self.trouble = first_state(2, 0.0), ""
 
     def run(self, seconds, wanted=WANTED, heard=True, request=None):
         """Phases of the next ``seconds``; a request is made with the first step."""
@@ -33,7 +33,9 @@ class Bench:
         for _ in range(round(seconds / PERIOD)):
             self.now += PERIOD
             self.newest = self.now - 0.005 if heard else self.newest
-            self.state = advance(self.config, self.limits, self.state, wanted, self.newest, self.now, request)
+            self.state = advance(
+                self.config, self.limits, self.state, wanted, self.newest, self.now, request, trouble=self.trouble
+            )
             request = None
             phases.append(self.state.phase)
         return phases
@@ -119,17 +121,73 @@ def test_nothing_moves_on_a_start_while_nothing_is_heard(running):
     assert (running.command == 0).all()
 
 
+def bench_in(situation):
+    bench = Bench()
+    if situation == "idle":
+        bench.run(0.1, heard=False)
+    elif situation == "armed":
+        bench.run(0.2)
+    else:
+        bench.run(1.0)
+    if situation == "holding":
+        bench.run(0.3, heard=False)
+    elif situation == "held":
+        bench.run(0.1, request="hold")
+    elif situation == "stopped":
+        bench.run(2.0, heard=False)
+    elif situation == "stopped by the operator":
+        bench.run(0.1, request="stop")
+    return bench
+
+
+TRANSITIONS = {
+    # situation: phase after a step with a sample, without one, with a command that is not finite,
+    # as it is, and when a start is asked for with it
+    "idle": ("armed idle idle", "armed idle idle"),
+    "armed": ("armed armed idle", "armed armed idle"),
+    "running": ("running running holding", "running running holding"),
+    "holding": ("running holding holding", "running holding holding"),
+    "held": ("holding holding holding", "running running idle"),
+    "stopped": ("armed stopped stopped", "armed stopped stopped"),
+    "stopped by the operator": ("stopped stopped stopped", "running running stopped"),
+}
+
+
+@pytest.mark.parametrize("request_", [None, "start", "hold", "stop"])
+@pytest.mark.parametrize("heard", [0, 1, 2], ids=["sample", "none", "not finite"])
+@pytest.mark.parametrize("situation", TRANSITIONS)
+def test_every_transition(situation, heard, request_):
+    bench = bench_in(situation)
+    expected = {None: TRANSITIONS[situation][0].split()[heard], "start": TRANSITIONS[situation][1].split()[heard]}
+    expected |= {"hold": "holding", "stop": "stopped"}
+    (phase,) = bench.run(PERIOD, NAN if heard == 2 else WANTED, heard != 1, request_)
+    assert phase == expected[request_]
+    if phase in ("idle", "armed", "stopped"):
+        assert bench.run(0.1, NAN, heard=False)[-1] in ("idle", "stopped") and (bench.command == 0).all()
+
+
+def test_a_cause_is_told_once_and_what_is_wrong_takes_its_place(running):
+    running.run(0.5, heard=False)
+    first = running.state.cause
+    running.run(0.3, heard=False)
+    assert running.state.cause == first == "no sample for 0.11 s"
+    running.trouble = "the stream is gone"
+    running.run(PERIOD, heard=False)
+    assert running.state.cause == "the stream is gone"
+
+
 moments = st.tuples(
     st.lists(st.sampled_from([0.0, 0.3, -0.9, 5.0, float("nan"), float("inf")]), min_size=2, max_size=2),
     st.booleans(),
     st.sampled_from([None, None, None, "start", "hold", "stop"]),
-    st.floats(0.02, 1.5),
+    st.floats(0.02, 1.2),
 )
 
 
-@given(st.lists(moments, max_size=12))
-def test_whatever_happens_commands_keep_their_limits_and_move_nothing_that_may_not(happening):
-    bench = Bench(SafetyConfig(rate=5.0, acceleration=100.0))
+@settings(max_examples=40, deadline=None)
+@given(st.lists(moments, max_size=8), st.floats(0.5, 50.0), st.floats(5.0, 2000.0))
+def test_whatever_happens_commands_keep_their_limits_and_move_nothing_that_may_not(happening, rate, acceleration):
+    bench = Bench(SafetyConfig(rate=rate, acceleration=acceleration))
     for wanted, heard, request, seconds in happening:
         for step in range(round(seconds / PERIOD)):
             before = bench.state
@@ -137,8 +195,12 @@ def test_whatever_happens_commands_keep_their_limits_and_move_nothing_that_may_n
             now = bench.state
             assert np.isfinite(now.given.command).all()
             assert (np.abs(now.given.command) <= 1 + 1e-12).all()
-            if now.latched != "stop":
-                assert (np.abs(now.given.command - before.given.command) <= bench.limits.step + 1e-9).all()
+            if now.latched == "stop":
+                assert (now.given.command == 0).all()
+                continue
+            change = now.given.command - before.given.command
+            assert (np.abs(change) <= bench.limits.step + 1e-9).all()
+            assert (np.abs(change - before.given.change) <= bench.limits.bend + 1e-9).all()
             if now.phase in (Phase.IDLE, Phase.ARMED, Phase.STOPPED):
                 assert (np.abs(now.given.command) <= np.abs(before.given.command) + 1e-12).all() or (
                     np.abs(now.given.change) <= np.abs(before.given.change) + 1e-12

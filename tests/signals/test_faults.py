@@ -79,6 +79,13 @@ def test_bursts(stream_name):
     assert told.count("Fault: burst for 0.3 s") == len(told) > 0
 
 
+def test_chunks_that_come_twice(stream_name):
+    told, samples, _ = send_seconds(stream_name, ("repeat",))
+    assert told and set(samples[:, 0].tolist()) == set(range(1, 1501))
+    twice = (len(samples) - 1500) / RATE
+    assert twice == pytest.approx(len(told) * DURATIONS["repeat"], abs=0.2)
+
+
 def test_a_clock_that_jumps_to_and_fro(stream_name):
     told, samples, stamps = send_seconds(stream_name, ("clock-jump",))
     jumps = np.diff(stamps - (samples[:, 0] - 1) / RATE).round(3)
@@ -99,7 +106,7 @@ def test_a_flat_channel(stream_name):
     assert told and set(flat.sum(axis=1)) == {0, 1}
 
 
-@pytest.mark.parametrize("kind", ["restart", "restart-channels", "restart-rate"])
+@pytest.mark.parametrize("kind", ["restart", "restart-channels", "restart-rate", "restart-name"])
 def test_restarts(stream_name, kind):
     info = StreamInfo(stream_name, "EEG", RATE, (Channel("C3"), Channel("Cz"), Channel("C4")), f"id-{stream_name}")
     told = []
@@ -115,9 +122,10 @@ def test_restarts(stream_name, kind):
         sink.send(chunk, np.array([now - 1 / RATE, now]))
     deadline, after = time.monotonic() + PATIENCE, before
     while after.uid() == before.uid() and time.monotonic() < deadline:
-        (found, *_) = pylsl.resolve_byprop("name", stream_name, 1, PATIENCE)
+        (found, *_) = pylsl.resolve_byprop("source_id", f"id-{stream_name}", 1, PATIENCE)
         after = found
     assert after.uid() != before.uid() and after.source_id() == before.source_id()
+    assert after.name() == (f"{stream_name} 2" if kind == "restart-name" else stream_name)
     assert after.channel_count() == (2 if kind == "restart-channels" else 3)
     assert after.nominal_srate() == (RATE / 2 if kind == "restart-rate" else RATE)
     inlet = pylsl.StreamInlet(after)

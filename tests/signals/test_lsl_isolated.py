@@ -80,13 +80,19 @@ def test_errors_and_events_come_through(device, stream_name):
         isolated(f"{stream_name}-f")
 
 
-def test_a_reader_that_is_killed_is_one_line(device, stream_name):
+def test_a_reader_that_is_killed_is_one_line_and_another_one_reads_on(device, stream_name):
     device.open(stream_name)
     with isolated(stream_name) as source:
-        os.kill(source._process.pid, signal.SIGKILL)
+        os.kill(source.pid, signal.SIGKILL)
         with pytest.raises(StreamError, match="process that reads .* ended with -9"):
             for _ in range(100):
                 source.read(0.2)
+        assert source.deaths == 1
+        deadline = time.monotonic() + PATIENCE
+        while not source.events and time.monotonic() < deadline:
+            assert len(source.read(0.1)) == 0
+        device.push(stream_name, [[7, 8]])
+        assert source.read(PATIENCE).samples.tolist() == [[7, 8]]
 
 
 PARENT = """
@@ -95,7 +101,7 @@ from motorctl.signals.lsl import IsolatedSource
 if __name__ == "__main__":
     (found,) = pylsl.resolve_byprop("name", sys.argv[1], 1, 20)
     with IsolatedSource(found, 20.0) as source:
-        print(source._process.pid, flush=True)
+        print(source.pid, flush=True)
         try:
             source.read(60.0)
         except KeyboardInterrupt:

@@ -154,6 +154,27 @@ def test_a_clock_that_jumps_is_followed(jump):
     np.testing.assert_allclose(device.send(OPENED + 1.03 + jump, now=OPENED + 1.03).times, OPENED + 1.03, atol=1e-3)
 
 
+@given(st.lists(st.floats(-0.025, 0.025), min_size=1, max_size=12), st.integers(1, 400))
+def test_an_offset_that_is_measured_anew_moves_no_sample_across_another(errors, count):
+    """Each measurement is off by up to half of its round trip; a burst may be read in parts between two of them."""
+    device, sent = Device(1000.0), OPENED + np.arange(len(errors) * count) / 1000
+    parts = zip(np.split(sent, len(errors)), errors, strict=True)
+    samples, times, mask = join([device.send(stamps, now=OPENED + 10, offset=error) for stamps, error in parts])
+    np.testing.assert_allclose(np.diff(times), 0.001, atol=1e-6)
+    np.testing.assert_allclose(times, sent, atol=0.025 + 1e-9)
+    assert mask.all() and not device.events
+
+
+def test_an_offset_is_followed_in_the_end_and_at_once_if_it_is_far_off():
+    device = Device()
+    device.send(regular(1))
+    for second in range(50):
+        chunk = device.send(regular(100, OPENED + 0.01 + second), offset=0.02)
+    assert chunk.times[-1] == pytest.approx(OPENED + 50.02)
+    far = device.send(regular(1, OPENED + 50.01 - 700), offset=700.0)
+    assert far.times[-1] == pytest.approx(OPENED + 50.01, abs=0.02)
+
+
 def test_a_backlog_is_old_and_no_jump():
     device = Device()
     device.send(regular(10))

@@ -2,7 +2,7 @@ import numpy as np
 import pylsl
 import pytest
 import pyxdf
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motorctl.signals.recording import read_streams
@@ -132,6 +132,51 @@ def test_boundaries_are_written_by_themselves(tmp_path):
             file.append(number, np.ones((5000, 2)), np.arange(5000.0))
     boundary = bytes.fromhex("43A546DCCBF5410FB30ED5467383CBE4")
     assert 2 <= (tmp_path / "a.xdf").read_bytes().count(boundary) <= 4  # in 3.2 MiB
+
+
+def test_a_chunk_that_the_disk_has_no_room_for_is_taken_back_and_can_be_written_later(tmp_path):
+    """A limit of the process's own stands for a disk that is full, and is made so again."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    path, rows = tmp_path / "a.xdf", np.arange(2000.0).reshape(1000, 2)
+    file = XdfWriter(path)
+    number = file.add_stream(stream_header(EEG))
+    file.append(number, rows[:500], np.arange(500.0))
+    whole = path.stat().st_size
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (whole + 1000, before[1]))
+        for _ in range(3):
+            with pytest.raises(OSError, match=r"a\.xdf"):
+                file.append(number, rows[500:], np.arange(500.0, 1000.0))
+            assert path.stat().st_size == whole
+        assert len(load(path)[0][0]["time_stamps"]) == 500
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    file.append(number, rows[500:], np.arange(500.0, 1000.0))
+    file.close()
+    ((stream,), _) = load(path)
+    np.testing.assert_array_equal(stream["time_series"], rows)
+    assert stream["footer"]["info"]["sample_count"] == ["1000"]
+
+
+@settings(deadline=None)
+@given(cut=st.floats(0.05, 1))
+def test_a_file_that_is_cut_anywhere_gives_all_whole_chunks(tmp_path_factory, cut):
+    path = tmp_path_factory.mktemp("xdf") / "a.xdf"
+    sizes = []
+    with XdfWriter(path) as file:
+        number = file.add_stream(stream_header(EEG))
+        for k in range(20):
+            sizes.append(path.stat().st_size)
+            file.append(number, np.full((10, 2), k + 1), 0.1 * k + np.arange(10) / 100)
+        sizes.append(path.stat().st_size)
+    content = path.read_bytes()
+    end = sizes[1] + round(cut * (len(content) - sizes[1]))
+    path.write_bytes(content[:end])
+    count = 10 * sum(size <= end for size in sizes[1:])
+    (recording,) = read_streams(path)
+    np.testing.assert_array_equal(recording.samples[:, 0], np.arange(10, count + 10) // 10)
+    assert len(recording) == count and (end < len(content)) == bool(recording.notes)
 
 
 def test_mistakes_of_a_caller_are_said(tmp_path):

@@ -64,6 +64,17 @@ def test_features_rest_on_the_past_alone_and_missing_samples_are_masked() -> Non
     assert np.flatnonzero(lost[7:]).tolist() == list(range(93, 101))
 
 
+def test_row_by_row_they_are_as_over_a_whole_recording() -> None:
+    sequence, _ = mixed(trials=6)
+    patterns = fit_patterns([sequence], RATE, 7.0, 0.7)
+    whole = patterns.apply(sequence).features
+    state, rows = patterns.initial_state(), []
+    for channels in sequence.features.values:
+        row, state = patterns.step(channels, state)
+        rows += [row] if row is not None else []
+    np.testing.assert_allclose(rows, whole.values[whole.mask.all(axis=1)], atol=1e-5)
+
+
 def test_log_power_is_its_formula() -> None:
     sequence, _ = mixed()
     patterns = fit_patterns([sequence], RATE, 8.0, 1.0)

@@ -65,7 +65,7 @@ def write_xdf(path: Path, regular: bool = True, lost: tuple[float, float] = (20.
 
 def sequence_of(path: Path, config: KinematicTargets = HAND) -> Any:
     eeg, kinematics = read_with_kinematics(path, config)
-    return kinematic_sequence(eeg, kinematics, Pipeline(PIPELINE, eeg.info), config.kind)
+    return kinematic_sequence(eeg, kinematics, Pipeline(PIPELINE, eeg.info), config)
 
 
 def test_columns_of_a_table_are_targets_and_no_eeg(tmp_path: Path) -> None:
@@ -81,6 +81,23 @@ def test_columns_of_a_table_are_targets_and_no_eeg(tmp_path: Path) -> None:
 def test_a_velocity_is_taken_as_it_is(tmp_path: Path) -> None:
     sequence = sequence_of(write_csv(tmp_path / "v.csv", unit="mm/s"), replace(HAND, kind="velocity"))
     np.testing.assert_allclose(sequence.targets, hand(sequence.features.times), atol=1e-4)
+
+
+def test_a_decoders_velocity_is_turned_towards_the_target_that_was_seen(tmp_path: Path) -> None:
+    """A hand that circles at 0.1 m about the origin, where a target of 0.02 m stands until it jumps onto the hand."""
+    times = np.arange(4000) / 100
+    target = np.where(times[:, None] < 20, 0.0, hand(times - 0.3))
+    table = np.column_stack([times, np.random.default_rng(0).standard_normal(len(times)), hand(times), target])
+    header = "time (s),C3 (uV),hand_x (m),hand_y (m),target_x (m),target_y (m)"
+    np.savetxt(tmp_path / "loop.csv", table, "%.9g", ",", header=header, comments="")
+    config = replace(HAND, towards=("target_x", "target_y"), delay=0.3, radius=0.05)
+    sequence = sequence_of(tmp_path / "loop.csv", config)
+    at_row, targets = sequence.features.times, sequence.targets
+    assert np.isnan(targets[at_row < 0.28]).all()
+    before = (at_row > 0.32) & (at_row < 20.2)
+    np.testing.assert_allclose(targets[before], -SPEED / 0.1 * hand(at_row[before] - 0.3), atol=2e-3 * SPEED)
+    after = (at_row > 20.4) & (at_row < 39.9)
+    assert (targets[after] == 0).all()
 
 
 def test_the_length_of_a_unit_may_be_said(tmp_path: Path) -> None:
@@ -125,6 +142,11 @@ def test_streams_that_share_no_time_are_refused(tmp_path: Path) -> None:
         (KinematicTargets(("x",)), "moves along 2 axes, but the targets are x"),
         (KinematicTargets(("x", "x")), "2 different channels"),
         (replace(HAND, metres=-1.0), "targets.metres is -1"),
+        (replace(HAND, towards=("target_x",)), "no direction"),
+        (replace(HAND, towards=("hand_x", "hand_y")), "no direction"),
+        (replace(HAND, towards=("target_x", "target_y"), kind="velocity"), "no direction"),
+        (replace(HAND, towards=("target_x", "target_y"), radius=0.0), "targets.radius"),
+        (replace(HAND, towards=("target_x", "target_y"), delay=-1.0), "targets.delay is -1"),
     ],
 )
 def test_targets_that_no_environment_takes_are_said(targets: KinematicTargets, words: str) -> None:

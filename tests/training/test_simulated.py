@@ -11,9 +11,16 @@ import pytest
 import torch
 
 from motorctl.errors import ConfigurationError
+from motorctl.evaluation.episodes import Episode
 from motorctl.training.checkpoint import load_checkpoint
 from motorctl.training.dagger import DaggerConfig
-from motorctl.training.simulated import SimulatedImitation, of_another, train_on_simulated_people
+from motorctl.training.simulated import (
+    SimulatedImitation,
+    default_limit,
+    of_another,
+    train_on_simulated_people,
+    within,
+)
 from motorctl.training.steering import way_to_steer
 
 
@@ -49,6 +56,15 @@ def test_the_realistic_brain_is_steered_after_dagger_and_a_seed_gives_the_same_n
         assert first[key] == again[key]
     found = first["success_10_s"]
     assert found["controller"]["low"] > found["chance"]["high"]
+
+
+def test_an_episode_is_judged_with_a_shorter_limit_as_if_it_had_ended_then() -> None:
+    early = Episode("reached", True, 3.0, -1.0, {"error": 0.01}, {})
+    late = replace(early, seconds=5.0)
+    assert within(4.0, early) == early
+    judged = within(4.0, late)
+    assert (judged.reason, judged.success, judged.seconds) == ("time limit", False, 4.0)
+    assert default_limit("motorctl/ArmReach-v0") == 4.0
 
 
 def test_chance_gives_each_person_the_answers_to_another() -> None:

@@ -56,6 +56,16 @@ def read(path: Path, unit: str | None, rate: float | None) -> tuple[Recording, .
     return recordings
 
 
+def raw_streams(path: Path) -> list[dict[str, Any]]:
+    """The streams as pyxdf gives them, their stamps as the devices gave them, up to the last whole chunk.
+
+    Raises:
+        RecordingError: the file is damaged.
+    """
+    content = _content(path)
+    return _load(path, content[: _scan(path, content).complete], synchronize=False)[0]
+
+
 def _content(path: Path) -> bytes:
     content = path.read_bytes()
     if path.suffix.lower() == ".xdfz":
@@ -93,8 +103,8 @@ def _scan(path: Path, content: bytes) -> _Scan:
     return _Scan(place, footers)
 
 
-def _load(path: Path, content: bytes) -> tuple[list[dict[str, Any]], list[str]]:
-    """The streams with their stamps on one clock, and what pyxdf warns of."""
+def _load(path: Path, content: bytes, synchronize: bool = True) -> tuple[list[dict[str, Any]], list[str]]:
+    """The streams, with their stamps on one clock or as they are, and what pyxdf warns of."""
     records: list[str] = []
     handler = logging.Handler(logging.WARNING)
     handler.emit = lambda record: records.append(record.getMessage())  # type: ignore[method-assign]
@@ -103,7 +113,7 @@ def _load(path: Path, content: bytes) -> tuple[list[dict[str, Any]], list[str]]:
     logger.addHandler(handler)
     logger.propagate = False
     try:
-        streams, _ = pyxdf.load_xdf(io.BytesIO(content), dejitter_timestamps=False)
+        streams, _ = pyxdf.load_xdf(io.BytesIO(content), synchronize_clocks=synchronize, dejitter_timestamps=False)
     except Exception as error:  # a damaged file makes pyxdf raise anything
         problem = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":.")
         raise RecordingError(f"'{path}' is damaged: pyxdf stops with {problem}.", COPY_AGAIN) from error

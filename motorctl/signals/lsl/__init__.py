@@ -5,23 +5,25 @@ returns; twins are told apart; units, labels and clocks are put right; what is m
 """
 
 from motorctl.signals.lsl.description import read_metadata
-from motorctl.signals.lsl.find import describe, find_stream, hush, visible_streams
+from motorctl.signals.lsl.find import describe, find_stream, fits, hush, visible_streams
 from motorctl.signals.lsl.isolated import IsolatedSource
 from motorctl.signals.lsl.markers import MarkerInlet, open_markers
 from motorctl.signals.lsl.outlet import LSLSink, marker_outlet, signal_outlet
-from motorctl.signals.lsl.recorder import RecordedStream
+from motorctl.signals.lsl.recorder import Journal, RecordedStream
 from motorctl.signals.lsl.source import LSLSource, measured, open_source
 from motorctl.signals.lsl.timeline import Event
 
 __all__ = [
     "Event",
     "IsolatedSource",
+    "Journal",
     "LSLSink",
     "LSLSource",
     "MarkerInlet",
     "RecordedStream",
     "describe",
     "find_stream",
+    "fits",
     "hush",
     "marker_outlet",
     "measured",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pylsl.util import LostError  # type: ignore[import-untyped]
 from pylsl.util import TimeoutError as LSLTimeout
 
-from motorctl.errors import StreamError
+from motorctl.errors import StreamError, StreamLost
 from motorctl.signals.lsl.description import playback_speed, read_metadata
 from motorctl.signals.lsl.find import describe
 from motorctl.signals.stream import StreamInfo
@@ -107,9 +107,9 @@ def patiently(waiting: Waiting[T], label: str) -> T:
         ) from error
 
 
-def lost(label: str) -> StreamError:
+def lost(label: str) -> StreamLost:
     """The error for a stream that has gone and cannot be told again when it comes back."""
-    return StreamError(f"{label} is gone.", "Restart the device; with a source_id it would be picked up again.")
+    return StreamLost(f"{label} is gone.", "Restart the device; with a source_id it would be picked up again.")
 
 
 class Clock:

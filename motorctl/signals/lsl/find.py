@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pylsl  # type: ignore[import-untyped]
@@ -59,23 +60,38 @@ def find_stream(
         StreamError: if none appears, or more than one does.
     """
 
-    def fits(found: pylsl.StreamInfo) -> bool:
-        own = found.name(), found.type(), found.source_id()
-        wanted = zip((name, kind, source_id), own, strict=True)
-        return (query is None or query in own) and all(want in (None, has) for want, has in wanted)
-
+    wanted = fits(query, name, kind, source_id)
     resolver = pylsl.ContinuousResolver()
     deadline = time.monotonic() + timeout
-    while not any(map(fits, seen(resolver))) and time.monotonic() < deadline:
+    while not any(map(wanted, seen(resolver))) and time.monotonic() < deadline:
         time.sleep(_POLL)
-    if any(map(fits, seen(resolver))):
+    if any(map(wanted, seen(resolver))):
         time.sleep(_TWIN_WAIT)
     visible = seen(resolver)
-    matches = [found for found in visible if fits(found)]
+    matches = [found for found in visible if wanted(found)]
     if len(matches) != 1:
         words = _in_words(query=query, name=name, kind=kind, source_id=source_id)
         raise ambiguous(words, matches) if matches else _absent(words, visible, timeout)
     return matches[0]
+
+
+def fits(
+    query: str | None = None, name: str | None = None, kind: str | None = None, source_id: str | None = None
+) -> Callable[[pylsl.StreamInfo], bool]:
+    """Whether a stream is what is asked for; arguments as for :func:`find_stream`."""
+
+    def wanted(found: pylsl.StreamInfo) -> bool:
+        own = found.name(), found.type(), found.source_id()
+        asked = zip((name, kind, source_id), own, strict=True)
+        return (query is None or query in own) and all(want in (None, has) for want, has in asked)
+
+    return wanted
+
+
+def resolver_of(source_id: str) -> pylsl.ContinuousResolver:
+    """Looks for a device; to look at all streams there are takes milliseconds."""
+    quoted = "'" in source_id  # which liblsl's query does not stand
+    return pylsl.ContinuousResolver() if quoted else pylsl.ContinuousResolver("source_id", source_id)
 
 
 def seen(resolver: pylsl.ContinuousResolver) -> list[pylsl.StreamInfo]:

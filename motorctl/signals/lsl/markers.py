@@ -34,10 +34,15 @@ class MarkerInlet:
     ) -> None:
         self._inlet.close_stream()
 
-    def read(self) -> list[tuple[float, str]]:
-        """The markers that have arrived since the last call, as ``(time, text)``; never waits."""
+    def read(self, timeout: float = 0.0) -> list[tuple[float, str]]:
+        """The markers that have arrived since the last call, as ``(time, text)``, waiting up to ``timeout`` s for the
+        first.
+
+        Raises:
+            StreamError: the stream is gone for good.
+        """
         try:
-            values, stamps = self._inlet.pull_chunk(0.0, as_numpy=True)
+            values, stamps = self._inlet.pull_chunk(timeout, min_samples=1, as_numpy=True)
         except LostError as error:
             raise lost(self._label) from error
         offset = self._clock.offset()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pylsl  # type: ignore[import-untyped]
@@ -29,7 +31,7 @@ class LSLSink:
     """
 
     def __init__(self, info: StreamInfo, speed: float = 1.0) -> None:
-        described = _describe_outlet(info, pylsl.cf_float32)
+        described = _describe_outlet(info, pylsl.cf_float32, {})
         if speed != 1:
             described.desc().append_child("playback").append_child_value("speed", repr(speed))
         self._outlet = pylsl.StreamOutlet(described)
@@ -51,23 +53,31 @@ class LSLSink:
             self._outlet.push_chunk(samples[there], times[there].tolist())
 
 
-def signal_outlet(info: StreamInfo, chunk_size: int = 0) -> pylsl.StreamOutlet:
-    """An outlet of float32 samples (EEG, or ``MoCap`` and the like), with labels, units and types in its metadata.
+def signal_outlet(
+    info: StreamInfo,
+    chunk_size: int = 0,
+    metadata: Mapping[str, Any] | None = None,
+    value_format: int = pylsl.cf_float32,
+) -> pylsl.StreamOutlet:
+    """An outlet of numbers (EEG, or ``MoCap`` and the like), with labels, units and types in its metadata.
 
     Args:
         info: the stream; an empty source_id is replaced by one made of this machine's name, the stream's and its type.
         chunk_size: samples sent at once; 0 sends what each push holds.
+        metadata: more to say of it, plain JSON types, as JSON under ``desc/motorctl/NAME``.
+        value_format: of the numbers, one of pylsl's.
     """
-    return pylsl.StreamOutlet(_describe_outlet(info, pylsl.cf_float32), chunk_size)
+    return pylsl.StreamOutlet(_describe_outlet(info, value_format, metadata or {}), chunk_size)
 
 
-def marker_outlet(name: str, source_id: str = "") -> pylsl.StreamOutlet:
-    """An outlet of markers: one channel of text, irregular, type ``Markers``."""
+def marker_outlet(name: str, source_id: str = "", metadata: Mapping[str, Any] | None = None) -> pylsl.StreamOutlet:
+    """An outlet of markers: one channel of text, irregular, type ``Markers``; ``metadata`` as for
+    :func:`signal_outlet`."""
     info = StreamInfo(name, "Markers", 0.0, (Channel("markers", "", "Markers"),), source_id)
-    return pylsl.StreamOutlet(_describe_outlet(info, pylsl.cf_string))
+    return pylsl.StreamOutlet(_describe_outlet(info, pylsl.cf_string, metadata or {}))
 
 
-def _describe_outlet(info: StreamInfo, value_format: int) -> pylsl.StreamInfo:
+def _describe_outlet(info: StreamInfo, value_format: int, metadata: Mapping[str, Any]) -> pylsl.StreamInfo:
     # Inlets recover a lost stream only by its source_id, so there always is one.
     source_id = info.source_id or f"motorctl/{socket.gethostname()}/{info.name}/{info.kind}"
     described = pylsl.StreamInfo(info.name, info.kind, len(info.channels), info.rate, value_format, source_id)
@@ -78,4 +88,8 @@ def _describe_outlet(info: StreamInfo, value_format: int) -> pylsl.StreamInfo:
         element.append_child_value("unit", "microvolts" if channel.unit == MICROVOLTS else channel.unit)
         element.append_child_value("type", channel.kind)
     described.desc().append_child("acquisition").append_child_value("manufacturer", "motorctl")
+    if metadata:
+        said = described.desc().append_child("motorctl")
+        for name, value in metadata.items():
+            said.append_child_value(name, json.dumps(value, ensure_ascii=False))
     return described

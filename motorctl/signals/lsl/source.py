@@ -16,7 +16,7 @@ from pylsl.util import TimeoutError as LSLTimeout
 from motorctl.errors import StreamError
 from motorctl.signals.lsl.connection import POLL, Connection, Waiting, answer, connecting, lost, patiently
 from motorctl.signals.lsl.description import differences
-from motorctl.signals.lsl.find import ambiguous, describe, find_stream, seen
+from motorctl.signals.lsl.find import ambiguous, describe, find_stream, resolver_of, seen
 from motorctl.signals.lsl.rate import RateMeter
 from motorctl.signals.lsl.timeline import Event, Timeline
 from motorctl.signals.stream import Chunk
@@ -64,12 +64,12 @@ class LSLSource:
 
     * A device that stops and comes back under its source_id is picked up again, if it is the same in name, type, rate,
       channels and units; until then reads are empty. One that is not is an error, and so is a second device under the
-      same source_id.
+      same source_id, until the right one is back.
     * What is missing by the stamps is given as rows with mask False; a value that is not finite likewise.
     * Stamps of another clock, a clock that jumps, bunched and repeated samples are put right
       (:class:`~motorctl.signals.lsl.timeline.Timeline`).
-    * Voltages that come at a rate more than a tenth off the nominal one are an error, 4 s later: filters are made for
-      one rate.
+    * Voltages that come at a rate more than a tenth off the nominal one are an error, 4 s later, until they come at the
+      right one: filters are made for one rate.
 
     ``events`` tells what happened, the last thousand of it.
 
@@ -135,8 +135,8 @@ class LSLSource:
         poisoned.
 
         Raises:
-            StreamError: the stream is gone and has no source_id under which it could come back, has come back
-                different, or does not keep its rate.
+            StreamLost: the stream is gone and has no source_id under which it could come back.
+            StreamError: it has come back different, or does not keep its rate; reading on waits for the right one.
         """
         deadline = time.monotonic() + timeout
         chunk = self._next(timeout)
@@ -219,7 +219,7 @@ class LSLSource:
 
     def _coming_back(self) -> Waiting[Connection]:
         """Wait for the device, and connect to it if it is the same."""
-        resolver = pylsl.ContinuousResolver()
+        resolver = resolver_of(self.info.source_id)
         while not (found := [f for f in seen(resolver) if f.source_id() == self.info.source_id]):
             yield
         if len(found) > 1:

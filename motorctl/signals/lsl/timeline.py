@@ -24,6 +24,9 @@ BACK = 0.1
 """A step back by this much (s) is a clock that was set, not jitter."""
 DEVICE_DELAY = 5.0
 """No device keeps a sample so long (s) before it sends it."""
+SLEW = 5e-4
+"""Most that a clock's measured offset may move stamps (s/s), as NTP moves clocks: a measurement is off by up to half of
+its round trip, and a clock by a tenth of this."""
 LONGEST_GAP = 10.0
 """Of a longer gap, masked rows for this long (s) are given: enough for every filter to be told."""
 
@@ -66,6 +69,8 @@ class Timeline:
         """The device was restarted, or begins to be read: its clock may be another one, and what it says is new."""
         self._opened = opened
         self._shift = 0.0
+        self._offset: float | None = None  # that is in use
+        self._slewed_to = opened  # stamp up to which it has come nearer to the measured one
         self._recent: deque[Chunk] = deque(maxlen=_RECENT)
         self._latest = float("-inf")  # stamp among them
 
@@ -78,13 +83,13 @@ class Timeline:
 
         Args:
             chunk: its times as the device stamped them.
-            offset: from liblsl's clock on the device's machine to the one here (s).
+            offset: from liblsl's clock on the device's machine to the one here (s), as measured last.
             now: when it was received (s).
         """
         chunk = self._once(chunk, now)
         if not len(chunk):
             return chunk
-        times = self._in_order(self._on_this_clock(chunk.times, offset, now), now)
+        times = self._in_order(self._on_this_clock(self._slewed(chunk.times, offset), now), now)
         chunk = Chunk(chunk.samples, times, chunk.mask)
         if self._period:
             chunk = self._with_gaps(chunk)
@@ -111,23 +116,32 @@ class Timeline:
             self._latest = chunk.times[-1] if in_order else max(part.times.max() for part in self._recent)
         return fresh
 
-    def _on_this_clock(self, stamps: Array, offset: float, now: float) -> Array:
-        """Stamps moved by ``offset``, and by what the device's clock is seen to be off: a sample is older than its
-        arrival, but not much older than the subscription, and not older than the one before it."""
-        times = stamps + (offset + self._shift)
+    def _slewed(self, stamps: Array, measured: float) -> Array:
+        """Stamps moved by an offset that comes nearer to the ``measured`` one, so slowly that no sample overtakes
+        another or seems to be missing; one that is far off is taken at once."""
+        used = measured if self._offset is None or abs(measured - self._offset) > BACK else self._offset
+        most = SLEW * np.maximum(stamps - self._slewed_to, 0.0)
+        offsets: Array = used + np.clip(measured - used, -most, most)
+        self._offset, self._slewed_to = float(offsets[-1]), float(stamps[-1])
+        return stamps + offsets
+
+    def _on_this_clock(self, stamps: Array, now: float) -> Array:
+        """Stamps moved by what the device's clock is seen to be off: a sample is older than its arrival, but not much
+        older than the subscription, and not older than the one before it."""
+        times = stamps + self._shift
         begin = self._opened - DEVICE_DELAY
         wrong = (times > now + AHEAD) | (times < (begin if self.newest is None else max(begin, self.newest - BACK)))
         if wrong.any():
             first = int(np.argmax(wrong))
-            shift = now - offset - float(stamps[-1])  # as if the newest sample had come at once
+            shift = now - float(stamps[-1])  # as if the newest sample had come at once
             unix = self._shift == 0 and abs(stamps[-1] - time.time()) < _UNIX
             what = "stamps are Unix time (time.time()), not local_clock()" if unix else "the device's clock has jumped"
             self._tell(now, "clock", f"{what}: moved by {shift - self._shift:+.3f} s, measured by arrival")
             self._shift = shift
-            times[first:] = stamps[first:] + (offset + shift)
+            times[first:] = stamps[first:] + shift
         elif self._shift and times[-1] > now:  # measured when a sample had come late; now it is known better
             self._shift -= times[-1] - now
-            times = stamps + (offset + self._shift)
+            times = stamps + self._shift
         return times
 
     def _in_order(self, times: Array, now: float) -> Array:
