@@ -145,11 +145,10 @@ def compare_speed(rounds: int, device: str, torch_too: bool, clock: Callable[[],
     ratios: dict[str, dict[str, float]] = {name: {} for name in runs}
     for batch in BATCHES[device]:
         counts = {name: _how_many(run, batch, clock) for name, run in runs.items()}
-        turns = ({name: _seconds(run, batch, counts[name], clock) for name, run in runs.items()} for _ in range(rounds))
-        seconds = list(turns)
+        turns = [{name: _seconds(run, batch, counts[name], clock) for name, run in runs.items()} for _ in range(rounds)]
         for name in runs:
-            speeds[name][f"batch_{batch}"] = batch * STEPS / float(np.median([s[name] for s in seconds]))
-            ratios[name][f"batch_{batch}"] = float(np.median([s["motornet"] / s[name] for s in seconds]))
+            speeds[name][f"batch_{batch}"] = batch * STEPS / float(np.median([s[name] for s in turns]))
+            ratios[name][f"batch_{batch}"] = float(np.median([s["motornet"] / s[name] for s in turns]))
     ours_are = {("ratio" if name == "ours" else f"{name}_ratio"): ratios[name] for name in runs if name != "motornet"}
     return ours_are | {"steps_per_second": speeds} | figures
 
