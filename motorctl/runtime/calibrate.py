@@ -296,7 +296,7 @@ def show(
     operator: Operator,
     console: Console,
 ) -> str:
-    """Run the loop with nobody in it; returns why it ended, as :func:`motorctl.runtime.live.run_live` does."""
+    """Run the loop with nobody in it; returns why it ended, as :func:`motorctl.runtime.real_time.run_live` does."""
     nobody, phase = Nobody(env.get_wrapper_attr("limb").command.size), Phase.IDLE
     try:
         with reader.source, keyboard(operator) if sys.stdin.isatty() else nullcontext():

@@ -12,7 +12,7 @@ import pytest
 
 from motorctl.errors import ConfigurationError, MotorctlError
 from motorctl.runtime.calibrate import CalibrateConfig
-from motorctl.runtime.live import LiveConfig
+from motorctl.runtime.live_config import LiveConfig
 from motorctl.runtime.session import STATE, SessionConfig, State, replace_folder, session, steps_of, unused
 from motorctl.training.classify import ClassifyRecordings
 from motorctl.training.recordings import ImitationFromRecordings
