@@ -15,7 +15,7 @@ from .hand import COMMANDS as HAND_COMMANDS
 from .hand import hand
 from .leg import COMMANDS as LEG_COMMANDS
 from .leg import leg
-from .make import Env, eeg_ids, env_commands, env_ids, make_env, make_vec
+from .make import Env, eeg_ids, env_commands, env_ids, make_env, make_vec, time_limit
 from .muscles import Muscles, share
 from .reach import Reach, reach
 from .registry import Definition, Policy, expert, register
@@ -50,6 +50,7 @@ __all__ = [
     "make_env",
     "make_vec",
     "share",
+    "time_limit",
     "tolerance",
 ]
 

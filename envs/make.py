@@ -34,6 +34,16 @@ def eeg_ids() -> list[str]:
     return [id_.replace("-v0", "EEG-v0") for id_ in env_ids()]
 
 
+def time_limit(id_: str) -> float:
+    """Length of an episode of one of :func:`env_ids` at most, unless another is asked for (s).
+
+    Raises:
+        ConfigurationError: there is no such environment.
+    """
+    check_id(id_, env_ids())
+    return DEFINITIONS[id_.removeprefix(NAMESPACE).removesuffix("-v0")].time_limit
+
+
 def make_env(id_: str, **options: Any) -> Env:
     """`gymnasium.make` of one of :func:`env_ids` or :func:`eeg_ids`, without Gymnasium's checks in every step.
 

@@ -43,6 +43,8 @@ RHYTHMS = ((7.0, 13.0), (13.0, 20.0), (20.0, 30.0))
 SELECTED = 8
 """How many features of the filter bank are kept (Ang et al. 2008: four pairs at most)."""
 NEIGHBOURS = 5
+EPOCHS = 50
+"""Of braindecode's networks."""
 
 
 class Pick(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -296,4 +298,13 @@ def _braindecode(network: str, seed: int) -> Any:
     import torch
 
     torch.manual_seed(seed)
-    return braindecode.EEGClassifier(network, train_split=None, max_epochs=30, verbose=0)
+    return braindecode.EEGClassifier(
+        network,
+        train_split=None,
+        max_epochs=EPOCHS,
+        batch_size=16,
+        iterator_train__drop_last=False,  # by default, whatever is left of a batch: all of a session with few trials
+        optimizer=torch.optim.AdamW,
+        optimizer__lr=1e-3,
+        verbose=0,
+    )

@@ -190,7 +190,7 @@ def value_decoder(name: str, seed: int) -> ValueDecoder:
         raise ConfigurationError(f"'{name}' gives no values.", "Give a regressor, such as sklearn.linear_model:Ridge.")
 
     def learn(given: Stretches, seed: int) -> Learned:
-        from sklearn.base import clone  # type: ignore[import-untyped]
+        from sklearn.base import clone
         from sklearn.multioutput import MultiOutputRegressor  # type: ignore[import-untyped]
         from sklearn.utils import get_tags  # type: ignore[import-untyped]
 

@@ -23,16 +23,18 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motorctl.errors import ConfigurationError
-from motorctl.runtime.loop import Actuator as Command
-from motorctl.runtime.loop import Sink, Step
-from motorctl.runtime.operator import Operator
 from motorctl.runtime.safety import SafetyConfig
+
+if TYPE_CHECKING:  # the process imports no more than it needs: it is there within a second
+    from motorctl.runtime.loop import Actuator as Command
+    from motorctl.runtime.loop import Sink, Step
+    from motorctl.runtime.operator import Operator
 
 Array = NDArray[np.float64]
 

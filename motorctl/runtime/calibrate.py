@@ -120,11 +120,11 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     shown = demonstration(config, env, cues)
     console.print(WHAT_TO_DO[calibration.steer])
     recorded = [found.source_id() or found.name(), *streams.names, *(inlet.name for inlet in remotes)]
-    say = partial(console.print, highlight=False, markup=False)
+    commanded, say = operator_stream(config.limb_stream), partial(console.print, highlight=False, markup=False)
     moved = Moved(60 * config.minutes, operator, 1 / env.get_wrapper_attr("control_rate"))
     with (
-        recording_of(recorded, [], config.out, config.out.parent, operator, say),
-        remote(operator, remotes, operator_stream(config.limb_stream)),
+        recording_of(recorded, [commanded], config.out, config.out.parent, operator, say),
+        remote(operator, remotes, commanded),
     ):
         ended = show(reader, env, shown, [streams, cues, shown.told, moved], config, operator, console)
     ended = "complete" if moved.complete else ended
@@ -296,7 +296,7 @@ def show(
     operator: Operator,
     console: Console,
 ) -> str:
-    """Run the loop with nobody in it; returns why it ended, as :func:`motorctl.runtime.live.run_live` does."""
+    """Run the loop with nobody in it; returns why it ended, as :func:`motorctl.runtime.real_time.run_live` does."""
     nobody, phase = Nobody(env.get_wrapper_attr("limb").command.size), Phase.IDLE
     try:
         with reader.source, keyboard(operator) if sys.stdin.isatty() else nullcontext():

@@ -24,9 +24,9 @@ from motorctl.errors import StreamError, check_positive, check_seed
 from motorctl.evaluation.figures import draw_hand_paths, write_video
 from motorctl.runs import check_json_path, open_run_folder, plain, write_json
 from motorctl.runtime.limb_stream import LoopStreams
-from motorctl.runtime.live import run_live
 from motorctl.runtime.loop import Step
 from motorctl.runtime.reader import Reader
+from motorctl.runtime.real_time import run_live
 from motorctl.runtime.report import number, percent, print_table, summary_rows
 from motorctl.runtime.shuffled import shuffled_success_rate
 from motorctl.runtime.summary import summarize

@@ -23,7 +23,7 @@ from motorctl.training.decoder_adaptation import Rule
 
 Array = NDArray[np.floating]
 
-_START = 60.0  # s for the process to start and import, on a machine that is busy
+_START = 120.0  # s for the process to start and import, on a machine that is busy
 _WAITING = 1000  # rows that may wait for a learner that is slow; more are dropped
 
 
@@ -91,7 +91,7 @@ class Learner:
                 said = self._results.recv_bytes()
         except (EOFError, ConnectionError):
             self.ended = True
-        return None if said is None else np.frombuffer(said).reshape(self._shape)
+        return None if said is None else np.frombuffer(said).reshape(self._shape).copy()
 
     def _send(self) -> None:
         try:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from motorctl.agents import Stepper
 from motorctl.envs import Env, env_commands, make_env
@@ -45,4 +49,16 @@ def decoder_for(checkpoint: Checkpoint, control: ClassControl, env: Env) -> Deco
     """
     if checkpoint.command != "class":
         return Stepper(checkpoint.controller)
-    return ClassDecoder(checkpoint, control, commands_of(control, class_names(checkpoint.cues), env))
+    return ClassDecoder(checkpoint, control, np.array(list(commands_by_class(checkpoint, control, env).values())))
+
+
+def commands_by_class(checkpoint: Checkpoint, control: ClassControl, env: Env) -> dict[str, NDArray[np.float64]]:
+    """The command of each class by name, ``(size,)``; what a class does is said by ``control``, or else was said in the
+    calibration that the controller comes from.
+
+    Raises:
+        ConfigurationError: a class means nothing to the environment.
+    """
+    meant = replace(control, meaning=control.meaning or tuple(checkpoint.history.get("meaning", ())))
+    names = class_names(checkpoint.cues)
+    return dict(zip(names, commands_of(meant, names, env), strict=True))

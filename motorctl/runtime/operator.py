@@ -14,7 +14,7 @@ import pylsl  # type: ignore[import-untyped]
 
 from motorctl.errors import StreamError
 from motorctl.runtime.safety import Request
-from motorctl.signals.lsl import MarkerInlet, open_markers
+from motorctl.signals.lsl import MarkerInlet
 
 KEYS: dict[str, Request] = {" ": "stop", "h": "hold", "s": "start"}
 """What keys ask for; ``q`` ends the run."""
@@ -89,8 +89,8 @@ def operator_stream(limb_stream: str) -> str:
 
 @contextmanager
 def remote(operator: Operator, markers: Iterable[MarkerInlet], wanted: str) -> Iterator[None]:
-    """While this lasts, the operator asks for what comes on ``markers``, and on the stream ``wanted`` from when it
-    appears: each is listened to in a thread of its own, so that the loop is never held up."""
+    """While this lasts, the operator asks for what comes on ``markers``, and on every stream called ``wanted`` from
+    when it appears: each is listened to in a thread of its own, so that the loop is never held up."""
     over = threading.Event()
     threads = [threading.Thread(target=_listen, args=(operator, inlet, over), daemon=True) for inlet in markers]
     threads.append(threading.Thread(target=_await, args=(operator, wanted, over), daemon=True))
@@ -105,14 +105,21 @@ def remote(operator: Operator, markers: Iterable[MarkerInlet], wanted: str) -> I
 
 
 def _await(operator: Operator, wanted: str, over: threading.Event) -> None:
-    """Listen to a stream once it is there."""
-    resolver = pylsl.ContinuousResolver("name", wanted)
+    """Listen to each stream of a name from when it is there: whoever sits at one of several cockpits may stop."""
+    resolver, known = pylsl.ContinuousResolver("name", wanted), set[str]()
     while not over.wait(SEARCH):
-        if resolver.results():
-            try:
-                return _listen(operator, open_markers(wanted), over)
-            except StreamError:  # gone again, or there are two, of which one may yet go
-                continue
+        for found in resolver.results():
+            if found.uid() not in known:
+                known.add(found.uid())
+                threading.Thread(target=_join, args=(operator, found, over), daemon=True).start()
+
+
+def _join(operator: Operator, found: pylsl.StreamInfo, over: threading.Event) -> None:
+    try:
+        markers = MarkerInlet(found)
+    except StreamError:  # gone again
+        return
+    _listen(operator, markers, over)
 
 
 def _listen(operator: Operator, markers: MarkerInlet, over: threading.Event) -> None:

@@ -182,18 +182,18 @@ def check(config: TrainBPTT) -> dict[str, Any]:
     """
     check_json_path(config.json)
     check_seed(config.seed)
-    check_bptt(config.training)
-    check_task_loss(config.loss)
-    for name in ("episodes", "load_seconds"):
-        check_positive(name, getattr(config, name))
-    if not 0 <= config.load < float("inf"):
-        raise ConfigurationError(f"load is {config.load:g}.", "Give 0 or a number above 0.")
     for name, value in (("checkpoint", 0), ("device", "cpu")):
         if config.brain != "none" and getattr(config.training, name) != value:
             raise ConfigurationError(
                 f"The EEG of a person is made on the CPU and kept whole: {name} has to be {value}.",
                 f"Leave out --training.{name}.",
             )
+    check_bptt(config.training)
+    check_task_loss(config.loss)
+    for name in ("episodes", "load_seconds"):
+        check_positive(name, getattr(config, name))
+    if not 0 <= config.load < float("inf"):
+        raise ConfigurationError(f"load is {config.load:g}.", "Give 0 or a number above 0.")
     if config.controller.bidirectional:
         raise ConfigurationError("A network that reads both ways is not causal.", "Leave out bidirectional.")
     if config.resume and config.out is None:

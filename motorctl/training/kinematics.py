@@ -63,6 +63,10 @@ class Kinematics(NamedTuple):
     values: tuple[Array, ...]
     regular: tuple[bool, ...]
 
+    def of(self, channels: slice) -> Kinematics:
+        """What some of the channels say."""
+        return Kinematics(self.times[channels], self.values[channels], self.regular[channels])
+
     def at(self, wanted: Array) -> Array:
         """``(row, channel)`` at the ``wanted`` times ``(row,)``."""
         return np.stack([at(t, v, wanted, even) for t, v, even in zip(*self, strict=True)], axis=1)
@@ -142,7 +146,7 @@ def kinematic_sequence(
     """
     features, state = pipeline.process(Chunk(recording.samples, recording.times, recording.mask))
     half, axes = 0.5 / pipeline.config.rate, len(kinematics.values) // (2 if config.towards else 1)
-    hand, target = (Kinematics(*(part[axis] for part in kinematics)) for axis in (slice(axes), slice(axes, None)))
+    hand, target = kinematics.of(slice(axes)), kinematics.of(slice(axes, None))
     if config.kind == "position":
         velocity = (hand.at(features.times + half) - hand.at(features.times - half)) / (2 * half)
     else:

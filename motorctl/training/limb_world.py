@@ -94,7 +94,7 @@ class LimbWorld:
         axes, width = task.center.size, len(self._low)
         self.axes = axes
         self._state_sizes = [model.nq, model.nv, model.na, axes * bool(self._field), self._late * width]
-        self._input_sizes = [axes, axes * bool(load), width * bool(self._noise.any())]
+        self._input_sizes = [axes, axes * bool(load), width * bool(options.get("noise"))]
         self._joints = torch.eye(model.nv, device=device)  # one at a time: how each moves the hand
         self._output_sizes = [axes, axes, model.nu, model.na]
 

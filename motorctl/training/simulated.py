@@ -12,8 +12,7 @@ from rich.console import Console
 from torch import Tensor
 
 from motorctl.agents import RecurrentController
-from motorctl.envs import make_env, make_vec
-from motorctl.envs.registry import DEFINITIONS, NAMESPACE
+from motorctl.envs import make_env, make_vec, time_limit
 from motorctl.errors import ConfigurationError, check_positive, check_seed
 from motorctl.evaluation.closed_loop import ClosedLoop, Decide, one_row, run_closed_loop
 from motorctl.evaluation.episodes import Episode, summarize_episodes
@@ -214,17 +213,12 @@ def try_out(
     results: dict[str, Any] = {"success": {}, "success_10_s": {}}
     decide = one_row(checkpoint.controller)
     loop = make_loop(checkpoint.pipeline, checkpoint.environment, brain, people, time_limit=PUBLISHED_LIMIT)
-    own = default_limit(checkpoint.environment)
+    own = time_limit(checkpoint.environment)
     for what, decider in (("controller", decide), ("chance", of_another(decide))):
         episodes = run_closed_loop(loop, decider, seed + 2 * OTHERS)
         results["success_10_s"][what] = summarize_episodes(episodes)
         results["success"][what] = summarize_episodes([within(own, episode) for episode in episodes])
     return results
-
-
-def default_limit(env: str) -> float:
-    """The environment's own time limit (s)."""
-    return DEFINITIONS[env.removeprefix(NAMESPACE).rsplit("-", 1)[0]].time_limit
 
 
 def within(limit: float, episode: Episode) -> Episode:

@@ -24,16 +24,18 @@ memory_mib.STEPS.kept, .checkpointed    peak of a process that takes the gradien
                          lanes, with all activations kept or checkpointed every 50 steps; .kept_eager,
                          .checkpointed_eager (not of 5000 steps, which takes minutes) without compiling
 
-With `--torch-compile`, `torch_compile_ratio.batch_N` and `torch_compile_seconds` say the same of the world's control
-step compiled by torch.compile. With `--device cuda`, where that is what `ours` is, the table of ratios goes to batches
-of 65536, and nothing else is measured.
+`--parts speed quality memory` chooses among them; F is written after each. With `--torch-compile`,
+`torch_compile_ratio.batch_N` and `torch_compile_seconds` say the same of the world's control step compiled by
+torch.compile. With `--device cuda`, where that is what `ours` is, the table of ratios goes to batches of 65536, and
+nothing else is measured.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
+import importlib.util
 import json
+import os
 import platform
 import resource
 import subprocess
@@ -61,6 +63,12 @@ POSTURES = ((0.1745, 2.0944), (0.1745, 2.3562))
 """Of shoulder and elbow, rad, where reaches start and end: our arm's ligaments and MotorNet's stops are beyond."""
 QUALITY, WINDOW, QUALITY_BATCH = 0.02, 20, 64  # m, batches, reaches
 
+CLOCKS: dict[str, Callable[[], float]] = {
+    "wall": time.perf_counter,
+    "processor": lambda: time.process_time() + sum(os.times()[2:4]),
+}
+"""Seconds; of the processor, those of all threads and of the compiler."""
+
 Iteration = Callable[[int], float]
 """Trains on a batch of so many reaches; gives the mean distance of hand and target at their end, m."""
 
@@ -76,38 +84,53 @@ def main() -> None:
     )
     parser.add_argument("--device", choices=list(BATCHES), default="cpu")
     parser.add_argument("--torch-compile", action="store_true", help="measure torch.compile too, on the CPU")
+    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), help="what to measure")
+    parser.add_argument(
+        "--clock", choices=list(CLOCKS), default="wall", help="processor: where other work would falsify wall time"
+    )
     parser.add_argument("--memory-of", nargs=3, metavar=("STEPS", "CHUNK", "HOW"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory_of:
         steps, chunk, how = options.memory_of
         print(episode_memory(int(steps), int(chunk), how == "eager"))
         return
-    try:
-        importlib.import_module("motornet")
-    except ImportError:
+    if set(options.parts) - {"memory"} and importlib.util.find_spec("motornet") is None:
         sys.exit("MotorNet is not installed. Install it with: pip install 'motorctl[bench]'")
     if options.device == "cuda" and not torch.cuda.is_available():
         sys.exit("torch finds no GPU. Leave out --device cuda.")
     torch.manual_seed(0)
     torch.set_num_threads(options.threads)
     torch.optim.Adam([nn.Parameter(torch.zeros(1))])  # loads torch._dynamo, which costs both sides the same
-    figures = compare_speed(options.rounds, options.device, options.torch_compile)
+    machine = {"torch": torch.__version__, "python": platform.python_version(), "cpu": platform.machine()}
+    figures: dict[str, Any] = {
+        "machine": {**machine, "threads": options.threads, "clock": options.clock, "device": options.device}
+    }
+    for part in options.parts if options.device == "cpu" else ["speed"]:
+        figures |= PARTS[part](options)
+        if options.json:  # what is measured so far
+            options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(figures, indent=2))
+
+
+def compare_all_speeds(options: argparse.Namespace) -> dict[str, Any]:
+    """Ratios, and on a CPU the share of what it could do at most."""
+    figures = compare_speed(options.rounds, options.device, options.torch_compile, CLOCKS[options.clock])
     if options.device == "cpu":
         fastest = figures["steps_per_second"]["ours"]["batch_1024"]
-        figures["matmul_fraction"] = {"batch_1024": fastest * gru_operations() / matmul_rate()}
-        figures["time_to_quality"] = compare_quality(options.patience)
-        figures["memory_mib"] = compare_memory()
-    machine = {"torch": torch.__version__, "python": platform.python_version(), "cpu": platform.machine()}
-    figures["machine"] = {**machine, "threads": options.threads, "device": options.device}
-    text = json.dumps(figures, indent=2)
-    print(text)
-    if options.json:
-        options.json.write_text(text + "\n", encoding="utf-8")
+        figures["matmul_fraction"] = {"batch_1024": fastest * gru_operations() / matmul_rate(CLOCKS[options.clock])}
+    return figures
 
 
-def compare_speed(rounds: int, device: str, torch_too: bool) -> dict[str, Any]:
+PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+    "speed": compare_all_speeds,
+    "quality": lambda options: {"time_to_quality": compare_quality(options.patience, CLOCKS[options.clock])},
+    "memory": lambda options: {"memory_mib": compare_memory()},
+}
+
+
+def compare_speed(rounds: int, device: str, torch_too: bool, clock: Callable[[], float]) -> dict[str, Any]:
     """Iterations of each in turn, about half a second at a time."""
-    ours, seconds = timed_start(partial(our_training, device), BATCHES[device][0])
+    ours, seconds = timed_start(partial(our_training, device), BATCHES[device][0], clock)
     figures: dict[str, Any] = {"compile_seconds": seconds}
     runs = {
         "motornet": motornet_training(device),
@@ -117,44 +140,44 @@ def compare_speed(rounds: int, device: str, torch_too: bool) -> dict[str, Any]:
     }
     if torch_too:
         start = partial(our_training, device, torch_compiled)
-        runs["torch_compile"], figures["torch_compile_seconds"] = timed_start(start, BATCHES[device][0])
+        runs["torch_compile"], figures["torch_compile_seconds"] = timed_start(start, BATCHES[device][0], clock)
     speeds: dict[str, dict[str, float]] = {name: {} for name in runs}
     ratios: dict[str, dict[str, float]] = {name: {} for name in runs}
     for batch in BATCHES[device]:
-        counts = {name: _how_many(run, batch) for name, run in runs.items()}
-        seconds = [{name: _seconds(run, batch, counts[name]) for name, run in runs.items()} for _ in range(rounds)]
+        counts = {name: _how_many(run, batch, clock) for name, run in runs.items()}
+        turns = [{name: _seconds(run, batch, counts[name], clock) for name, run in runs.items()} for _ in range(rounds)]
         for name in runs:
-            speeds[name][f"batch_{batch}"] = batch * STEPS / float(np.median([s[name] for s in seconds]))
-            ratios[name][f"batch_{batch}"] = float(np.median([s["motornet"] / s[name] for s in seconds]))
+            speeds[name][f"batch_{batch}"] = batch * STEPS / float(np.median([s[name] for s in turns]))
+            ratios[name][f"batch_{batch}"] = float(np.median([s["motornet"] / s[name] for s in turns]))
     ours_are = {("ratio" if name == "ours" else f"{name}_ratio"): ratios[name] for name in runs if name != "motornet"}
     return ours_are | {"steps_per_second": speeds} | figures
 
 
-def timed_start(start: Callable[[], Iteration], batch: int) -> tuple[Iteration, float]:
+def timed_start(start: Callable[[], Iteration], batch: int, clock: Callable[[], float]) -> tuple[Iteration, float]:
     """What trains, and how long it took from a model to the end of the first iteration (s)."""
-    started = time.perf_counter()
+    started = clock()
     iteration = start()
     iteration(batch)
-    return iteration, time.perf_counter() - started
+    return iteration, clock() - started
 
 
-def _how_many(run: Iteration, batch: int) -> int:
+def _how_many(run: Iteration, batch: int, clock: Callable[[], float]) -> int:
     run(batch)  # the first one allocates
-    return max(1, int(0.5 / _seconds(run, batch, 1)))
+    return max(1, int(0.5 / max(_seconds(run, batch, 1, clock), 1e-3)))
 
 
-def _seconds(run: Iteration, batch: int, count: int) -> float:
+def _seconds(run: Iteration, batch: int, count: int, clock: Callable[[], float]) -> float:
     """Of one iteration, over ``count``."""
-    started = time.perf_counter()
+    started = clock()
     for _ in range(count):
         run(batch)
-    return (time.perf_counter() - started) / count
+    return (clock() - started) / count
 
 
-def compare_quality(patience: float) -> dict[str, float | bool]:
+def compare_quality(patience: float, clock: Callable[[], float]) -> dict[str, float | bool]:
     """Both learn until they are good enough, at the same batch size and learning rate."""
-    ours, our_reached, our_batches = _time_to_quality(partial(our_training, "cpu", substeps=2), patience)
-    theirs, reached, batches = _time_to_quality(partial(motornet_training, "cpu"), patience)
+    ours, our_reached, our_batches = _time_to_quality(partial(our_training, "cpu", substeps=2), patience, clock)
+    theirs, reached, batches = _time_to_quality(partial(motornet_training, "cpu"), patience, clock)
     return {
         "seconds": ours,
         "reached": our_reached,
@@ -166,16 +189,18 @@ def compare_quality(patience: float) -> dict[str, float | bool]:
     }
 
 
-def _time_to_quality(training: Callable[[], Iteration], patience: float) -> tuple[float, bool, int]:
+def _time_to_quality(
+    training: Callable[[], Iteration], patience: float, clock: Callable[[], float]
+) -> tuple[float, bool, int]:
     torch.manual_seed(1)
-    started, latest, count = time.perf_counter(), deque[float](maxlen=WINDOW), 0
+    started, latest, count = clock(), deque[float](maxlen=WINDOW), 0
     iteration = training()
-    while time.perf_counter() - started < patience:
+    while clock() - started < patience:
         latest.append(iteration(QUALITY_BATCH))
         count += 1
         if len(latest) == WINDOW and np.mean(latest) <= QUALITY:
-            return time.perf_counter() - started, True, count
-    return time.perf_counter() - started, False, count
+            return clock() - started, True, count
+    return clock() - started, False, count
 
 
 # ---- ours
@@ -297,15 +322,16 @@ def gru_operations() -> float:
     return 3 * 2 * 3 * UNITS * (16 + UNITS)
 
 
-def matmul_rate() -> float:
+def matmul_rate(clock: Callable[[], float]) -> float:
     """Floating-point operations a second of a product of matrices of 1024 x 1024."""
     a, b = torch.randn(2, 1024, 1024)
     torch.mm(a, b)
     seconds = []
     for _ in range(15):
-        started = time.perf_counter()
-        torch.mm(a, b)
-        seconds.append(time.perf_counter() - started)
+        started = clock()
+        for _ in range(5):
+            torch.mm(a, b)
+        seconds.append((clock() - started) / 5)
     return float(2 * 1024**3 / np.median(seconds))
 
 

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
+import psutil  # type: ignore[import-untyped]
 from playwright.sync_api import Page, sync_playwright
 from pylsl import local_clock  # type: ignore[import-untyped]
 

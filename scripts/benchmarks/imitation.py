@@ -30,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import t as student
 
+from motorctl.envs import time_limit
 from motorctl.errors import ConfigurationError, MotorctlError
 from motorctl.evaluation.closed_loop import ClosedLoop, Decide, run_closed_loop
 from motorctl.evaluation.episodes import Episode, summarize_episodes
@@ -46,7 +47,6 @@ from motorctl.training.sequence import Sequence
 from motorctl.training.simulated import (
     OTHERS,
     PUBLISHED_LIMIT,
-    default_limit,
     imitate,
     make_loop,
     of_another,
@@ -195,7 +195,7 @@ class Cell:
 
     def figures(self, episodes: list[Episode]) -> Figures:
         """What is reported of a seed's reaches."""
-        summary, own = summarize_episodes(episodes), default_limit(self.env)
+        summary, own = summarize_episodes(episodes), time_limit(self.env)
         default = np.mean([within(own, episode).success for episode in episodes])
         time_to_target = summary["metrics"].get("time_to_target")
         return {"success_rate": summary["success_rate"], "default": default, "time_to_target": time_to_target}

@@ -17,7 +17,7 @@ rss_growth_mib                      of the process of `motorctl live`, from a fi
 rss_mib                             at the end
 bare.p50, bare.p99, .p999, .max     age of a sample when `pull_sample` returns it (ms)
 
-and `bare`, the same of both runs together.
+and `bare`, the same of both runs together. With `--cockpit` a browser has the page open, if `browser` says so.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -54,6 +56,14 @@ PIPELINE = PipelineConfig(line=50, band=(0.5, 45.0), power_bands=((8.0, 13.0), (
 FIGURES = ("latency_ms", "oldest_ms", "compute_ms", "slack_ms", "deadlines")
 SETTLED = 0.2
 """Share of a run after which its memory is looked at."""
+BROWSER = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--enable-unsafe-swiftshader",
+    "--remote-debugging-port=0",
+)
+"""The page is drawn without a graphics card, by processes that stand back behind others."""
 PERCENTILES = {"p50": 50, "p99": 99, "p999": 99.9, "max": 100}
 
 
@@ -88,7 +98,12 @@ def main() -> None:
 def run(rate: float, options: argparse.Namespace) -> tuple[dict[str, Any], np.ndarray]:
     """One control rate: its figures, and the ages of the bare loop (ms)."""
     name = f"motorctl-benchmark-{os.getpid()}-{rate:g}"
-    with tempfile.TemporaryDirectory() as folder, part("headset", name), part("bare", name) as bare:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        part("headset", name),
+        part("bare", name) as bare,
+        contextlib.ExitStack() as shown,
+    ):
         save_controller(rate, Path(folder))
         written = Path(folder) / "results.json"
         command = [sys.executable, "-m", "motorctl", "live", "--controller", folder, "--stream", name]
@@ -96,7 +111,8 @@ def run(rate: float, options: argparse.Namespace) -> tuple[dict[str, Any], np.nd
         command += ["--out", f"{folder}/run", "--json", str(written), "--timeout", "60"]
         command += ["--isolated"] * options.isolated + ["--cockpit"] * options.cockpit
         command += ["--actuator", options.actuator] if options.actuator else []
-        live = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        live = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        said = shown.enter_context(contextlib.closing(Said(live, Path(folder))))
         memory = watch_memory(live)[-max(2, round((1 - SETTLED) * 60 * options.minutes)) :]
         if live.wait():
             raise SystemExit("motorctl live failed.")
@@ -107,7 +123,33 @@ def run(rate: float, options: argparse.Namespace) -> tuple[dict[str, Any], np.nd
     figures = {key: results[key] for key in FIGURES}
     figures["missed_fraction"] = results["deadlines_missed"] / results["deadlines"]
     figures |= {"rss_growth_mib": growth(memory), "rss_mib": memory[-1][1], "ended": results["ended"]}
-    return figures | {"bare": percentiles(ages)}, ages
+    return figures | {"bare": percentiles(ages), "browser": bool(said.browsers)}, ages
+
+
+class Said:
+    """Reads what a run says on its output, and opens the page of its cockpit in a browser, if there is one."""
+
+    def __init__(self, live: subprocess.Popen[str], folder: Path) -> None:
+        self.browsers: list[subprocess.Popen[bytes]] = []
+        self._live, self._folder = live, folder
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        assert self._live.stdout
+        for line in self._live.stdout:
+            found = shutil.which("chromium") or shutil.which("google-chrome")
+            if line.startswith("Cockpit at") and found:
+                command = ["nice", found, *BROWSER, f"--user-data-dir={self._folder}/browser", line.split()[-1]]
+                nowhere = subprocess.DEVNULL
+                self.browsers.append(subprocess.Popen(command, stdout=nowhere, stderr=nowhere, start_new_session=True))
+
+    def close(self) -> None:
+        """Close the browser, with its own processes."""
+        for browser in self.browsers:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(browser.pid, signal.SIGKILL)
+            browser.wait()
 
 
 @contextlib.contextmanager
@@ -181,7 +223,7 @@ def ended_with_input() -> threading.Event:
     return ended
 
 
-def watch_memory(process: subprocess.Popen[bytes]) -> list[tuple[float, float]]:
+def watch_memory(process: subprocess.Popen[str]) -> list[tuple[float, float]]:
     """When (s) and how much (MiB) a process holds, every second until it ends."""
     seen = []
     with contextlib.suppress(psutil.NoSuchProcess):

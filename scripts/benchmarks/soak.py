@@ -31,11 +31,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
-import pylsl
+import psutil  # type: ignore[import-untyped]
+import pylsl  # type: ignore[import-untyped]
 import torch
 from numpy.typing import NDArray
-from soak_headset import CALM, SENT
+from soak_headset import CALM, SENT  # type: ignore[import-not-found]
 
 from motorctl.agents import ControllerConfig, RecurrentController
 from motorctl.person.brain import Brain
@@ -103,7 +103,7 @@ def soak(folder: Path, seconds: float, seed: int, words: list[str]) -> dict[str,
         headset.kill()
         live.kill()
     sent = np.concatenate([np.fromfile(log, SENT) for log in sorted(folder.glob("sent-*.bin"))])
-    figures = {
+    figures: dict[str, Any] = {
         "minutes": seconds / 60,
         "seed": seed,
         "live_exit_status": status,

@@ -11,7 +11,7 @@ import sys
 from typing import Any, get_args
 
 import numpy as np
-import pylsl
+import pylsl  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from motorctl.signals.faults import Fault, Faults, FaultySink

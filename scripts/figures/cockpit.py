@@ -1,5 +1,5 @@
-"""Pictures of docs/cockpit.md: `python scripts/figures/cockpit.py --controller RUN` runs the whole of it, the headset of
-a simulated person, `motorctl live --cockpit` and Chromium, and writes cockpit-light.png, cockpit-dark.png and
+"""Pictures of docs/cockpit.md: `python scripts/figures/cockpit.py --controller RUN` runs all of it, the headset of a
+simulated person, `motorctl live --cockpit` and Chromium, and writes cockpit-light.png, cockpit-dark.png and
 cockpit-terminal.svg to docs/pictures.
 
 RUN is a run folder of `motorctl demo --brain ideal`; the machine must have nothing else to do.
@@ -8,6 +8,7 @@ RUN is a run folder of `motorctl demo --brain ideal`; the machine must have noth
 from __future__ import annotations
 
 import argparse
+import io
 import shutil
 import subprocess
 import sys
@@ -88,11 +89,11 @@ def take_terminal(path: Path) -> None:
     """A picture of the terminal."""
     with Run(LIMB, HEADSET) as run:
         time.sleep(SETTLED)
-        assert run.eeg.info
-        quality = channel_quality(run.eeg.info, run.eeg.history, run.eeg_age)
-        console = Console(width=104, record=True, file=None)
-        with console.capture():
-            console.print(picture(run, run.snapshot(), quality, heard=True))
+        eeg = run.eeg.stream
+        assert eeg
+        quality = channel_quality(eeg.info, eeg.history, eeg.age)
+        console = Console(width=104, record=True, file=io.StringIO())
+        console.print(picture(run, run.snapshot(), quality, heard=True))
         path.write_text(console.export_svg(title="motorctl live --tui"), encoding="utf-8")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from stable_baselines3.common.env_checker import check_env as check_env_sb3
 
-from motorctl.envs import Environment
+from motorctl.envs import Environment, time_limit
 from motorctl.errors import ConfigurationError
 
 ArmReach = functools.partial(Environment, "ArmReach")
@@ -37,6 +37,18 @@ def test_can_be_made_by_naming_its_module():
     code = "import gymnasium; print(gymnasium.make('motorctl.envs:motorctl/ArmReach-v0').unwrapped.control_rate)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "50.0\n", done.stderr
+
+
+def test_an_episode_lasts_as_long_as_its_time_limit():
+    env, steps, over = ArmReach(command="velocity"), 0, False
+    env.reset(seed=0)
+    while not over:
+        *_, terminated, over, _ = env.step(np.zeros(2))
+        assert not terminated
+        steps += 1
+    assert steps / env.control_rate == time_limit("motorctl/ArmReach-v0")
+    with pytest.raises(ConfigurationError, match="no environment"):
+        time_limit("motorctl/Nowhere-v0")
 
 
 def test_importing_needs_no_opengl():

@@ -126,7 +126,8 @@ def test_the_words_of_reaching_name_the_best_of_each_brain() -> None:
 
 def test_learning_curves_are_drawn_of_what_learns_in_epochs() -> None:
     assert not learning_picture({"ridge": [[]], "knn": []}).body
-    body = str(learning_picture({"ridge": [[]], "gru": [[3.0, 2.0, 1.0], [3.0, 1.0]]}).body)
+    with style():
+        body = str(learning_picture({"ridge": [[]], "gru": [[3.0, 2.0, 1.0], [3.0, 1.0]]}).body)
     assert ">gru<" in body and ">ridge<" not in body and ">epoch<" in body
 
 

@@ -20,6 +20,7 @@ import pyxdf
 from pylsl import StreamInlet
 
 from motorctl.agents import ControllerConfig
+from motorctl.cli import main
 from motorctl.errors import ConfigurationError
 from motorctl.runtime.headset import HeadsetConfig, headset
 from motorctl.signals.lsl import find_stream, marker_outlet, open_source
@@ -213,3 +214,41 @@ def test_the_cues_of_a_played_recording_say_where_the_targets_are(
     assert 1 <= len(cues) <= 3
     assert all(cue["direction"] == {"T1": "left", "T2": "right"}[str(cue["text"])] for cue in cues)
     assert all(float(str(cue["moved"])) > 0 for cue in cues)
+
+
+ROBOT = """
+from pathlib import Path
+
+class Robot:
+    def __init__(self, run):
+        self.log = Path("robot.log").open("a", buffering=1)
+        print(run["environment"], *[name for name, _ in run["components"]], file=self.log)
+
+    def move(self, command):
+        print(*command, file=self.log)
+
+    def stop(self):
+        print("stop", file=self.log)
+"""
+
+
+@pytest.mark.slow
+def test_a_controller_of_classes_moves_the_leg_and_hardware(
+    start: Start, stream_name: str, cued_edf: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my_robot.py").write_text(ROBOT)
+    train = ["train", "classify", "--recordings", cued_edf("a.edf"), "--cues", "T1=left", "T2=right"]
+    main(list(map(str, [*train, "--permutations", 0, "--out", "trained"])))
+    start("headset", "--recording", cued_edf("b.edf", seed=1), "--name", stream_name, "--start", 10, "--loop")
+    options = ["--environment", "motorctl/LegGait-v0", "--classes.meaning", "left=walk", "right=stand"]
+    options += ["--actuator", "my_robot:Robot", "--seconds", 20, "--limb-stream", f"{stream_name}-limb"]
+    options += ["--json", "r.json", "--out", "run", "--timeout", 30]
+    live = start("live", "--controller", "trained", "--stream", stream_name, *options)
+    written = results(live, tmp_path / "r.json")
+    cues: list[dict[str, Any]] = written["cues"]  # type: ignore[assignment]
+    assert cues and all(cue["asked"] == {"T1": "left", "T2": "right"}[cue["text"]] for cue in cues)
+    assert sum(cue["decoded"] == cue["asked"] for cue in cues) >= len(cues) - 1
+    first, *moves, last = Path("robot.log").read_text().splitlines()
+    assert first == "motorctl/LegGait-v0 stand walk run jump" and last == "stop"
+    assert len(moves) > 500 and "0.0 1.0 0.0 0.0" in moves and moves[-1] == "0.0 0.0 0.0 0.0"

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from motorctl.errors import StreamError
-from motorctl.runtime.live import LiveConfig, live
+from motorctl.runtime.live import live
+from motorctl.runtime.live_config import LiveConfig
 from motorctl.signals.lsl import marker_outlet
 
 FAST = ("frozen", "nan", "clock", "channels")

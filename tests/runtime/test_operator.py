@@ -69,6 +69,18 @@ def test_markers_set_assistance_and_recording(text, assist, record):
     assert (operator.assist, operator.record, operator.request()[0]) == (assist, record, None)
 
 
+def test_each_of_two_cockpits_is_obeyed(stream_name: str) -> None:
+    operator, cockpits = Operator(), [marker_outlet(operator_stream(stream_name), f"{stream_name}-{k}") for k in (1, 2)]
+    with remote(operator, [], operator_stream(stream_name)):
+        for outlet, text in zip(cockpits, ("hold", "start"), strict=True):
+            assert outlet.wait_for_consumers(PATIENCE)
+            outlet.push_sample([text])
+            deadline = time.monotonic() + PATIENCE
+            while (asked := operator.request()[0]) is None and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert asked == text
+
+
 def test_streams_that_were_named_and_the_one_that_appears_later_are_obeyed(stream_name):
     named, operator = marker_outlet(stream_name), Operator()
     with remote(operator, [open_markers(stream_name)], operator_stream(stream_name)):

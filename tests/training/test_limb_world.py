@@ -47,6 +47,17 @@ def test_the_world_does_what_the_environment_does(id_: str, options: dict[str, A
         assert not ended
 
 
+def test_everything_is_on_the_device() -> None:
+    """torch's device without numbers stands for a GPU: like one, it takes no tensors from elsewhere."""
+    options = FIELD | {"delay": 0.06, "noise": 0.01}
+    world = LimbWorld(reaching_environment("motorctl/ArmForceField-v0", options), options, Load(10.0, 0.1), "meta")
+    targets = torch.zeros(3, 4, 2)
+    state, inputs = world.start(targets[:, 0]), world.inputs(targets, np.random.default_rng(0))
+    after, outputs = world.advance(state, torch.zeros(3, 6, device="meta"), inputs[:, 0])
+    assert {part.device.type for part in (state, inputs, world.observe(after, inputs[:, 1]), outputs)} == {"meta"}
+    assert after.shape == state.shape and world.outcome(outputs).hand.shape == (3, 2)
+
+
 def test_noise_is_that_of_the_environment() -> None:
     options = {"command": "muscles", "noise": 0.01}
     world = world_of("motorctl/ArmReach-v0", options)

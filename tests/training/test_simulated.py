@@ -16,7 +16,6 @@ from motorctl.training.checkpoint import load_checkpoint
 from motorctl.training.dagger import DaggerConfig
 from motorctl.training.simulated import (
     SimulatedImitation,
-    default_limit,
     of_another,
     train_on_simulated_people,
     within,
@@ -64,7 +63,6 @@ def test_an_episode_is_judged_with_a_shorter_limit_as_if_it_had_ended_then() -> 
     assert within(4.0, early) == early
     judged = within(4.0, late)
     assert (judged.reason, judged.success, judged.seconds) == ("time limit", False, 4.0)
-    assert default_limit("motorctl/ArmReach-v0") == 4.0
 
 
 def test_chance_gives_each_person_the_answers_to_another() -> None:

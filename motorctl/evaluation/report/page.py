@@ -110,6 +110,8 @@ def decoding_sentences(results: Results) -> list[str]:
                 told = decoding_tables.number(main, baseline)
                 said.append(f"The baseline {name}, which looks at no signal, does as well (R² = {told}).")
     others = [name for name in results["decoders"] if name != best]
+    if rivals := set(others) - set(BASELINES):
+        said.append(f"It was picked as the best of {1 + len(rivals)} on the same trials, which flatters it.")
     worse = told_apart(results["comparisons"], best)
     if others:
         said.append(

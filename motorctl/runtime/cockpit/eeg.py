@@ -84,7 +84,7 @@ def channel_quality(info: StreamInfo, history: History, age: float) -> tuple[Cha
     newest = np.concatenate([values, absent])[len(absent) :]
     there = np.isfinite(newest)
     chunk = Chunk(np.where(there, newest, 0).astype(np.float32), np.arange(len(newest)) / info.rate, there)
-    return judge(info, chunk, info.rate).channels
+    return judge(info, chunk).channels
 
 
 def traces(info: StreamInfo, history: History) -> Traces:

@@ -6,7 +6,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pylsl  # type: ignore[import-untyped]
@@ -75,9 +75,33 @@ class Listener(ABC):
         """Listen to a stream that was found; a StreamError when it is gone."""
 
 
+class Stream(NamedTuple):
+    """A stream of numbers as it was found, which never changes but for its history.
+
+    Args:
+        info: what it says of itself.
+        said: what it says of the run (:func:`~motorctl.runtime.limb_stream.describe`); empty if it is none of a run's.
+        history: its last seconds, NaN where a sample is missing.
+    """
+
+    info: StreamInfo
+    said: dict[str, Any]
+    history: History
+
+    @property
+    def age(self) -> float:
+        """Of the newest sample (s); infinite before the first."""
+        return float(pylsl.local_clock()) - self.history.newest[0]
+
+    @property
+    def newest(self) -> dict[str, float]:
+        """The newest values by label; empty before the first."""
+        time, values = self.history.newest
+        return dict(zip(self.info.labels, values.tolist(), strict=True)) if np.isfinite(time) else {}
+
+
 class SignalListener(Listener):
-    """A stream of numbers. While it is there, or was, ``info`` is what it says of itself, ``said`` what it says of the
-    run (:func:`~motorctl.runtime.limb_stream.describe`), ``history`` its last seconds, NaN where a sample is missing.
+    """Listens to a stream of numbers: ``stream`` is the one that is there, or was there last.
 
     Args:
         find: as for :class:`Listener`.
@@ -86,22 +110,20 @@ class SignalListener(Listener):
     """
 
     def __init__(self, find: Find, seconds: float, unit: str | None = None) -> None:
-        self.info: StreamInfo | None = None
-        self.said: dict[str, Any] = {}
-        self.history = History(seconds, 1.0, 0)
+        self.stream: Stream | None = None
         self._seconds, self._unit = seconds, unit
         super().__init__(find)
 
     def _follow(self, found: pylsl.StreamInfo) -> None:
         said = read_description(full_info(found))
         with LSLSource(found, PATIENCE, self._unit) as source:
-            self.said, self.info = said, source.info
-            self.history = History(self._seconds, source.info.rate, len(source.info.channels))
+            history = History(self._seconds, source.info.rate, len(source.info.channels))
+            self.stream = Stream(source.info, said, history)
             self.trouble = ""
             while not self._over.wait(PERIOD):
                 chunk = source.read(0.0)
                 if len(chunk):
-                    self.history.append(chunk.times, np.where(chunk.mask, chunk.samples, np.float32(np.nan)))
+                    history.append(chunk.times, np.where(chunk.mask, chunk.samples, np.float32(np.nan)))
                 if source.events and source.events[-1].kind == "lost":
                     raise StreamError(f"'{source.info.name}' is gone.", "Start it again.")
 

@@ -14,7 +14,7 @@ from motorctl.runtime.cockpit import door, words
 from motorctl.runtime.cockpit.eeg import BandMeter, channel_quality, eeg_columns, traces
 from motorctl.runtime.cockpit.plots import CommandPlots, EegPlot
 from motorctl.runtime.cockpit.remote import Remote
-from motorctl.runtime.cockpit.run import Run, Snapshot
+from motorctl.runtime.cockpit.run import Run, Snapshot, components_of
 from motorctl.runtime.cockpit.scene import LimbScene
 from motorctl.signals.quality import ChannelQuality
 from motorctl.signals.stream import StreamInfo
@@ -25,7 +25,7 @@ LEFT, RIGHT = 470, 380
 """Widths of the two columns (pixels)."""
 EEG_HEIGHT = 520
 """Of the traces (pixels)."""
-UNHEARD = "No run hears this cockpit, or it listens to another one."
+UNHEARD = "No run hears this cockpit."
 SETTLING = 1.0
 """How long the slider stays where somebody has put it, before it follows the run again (s)."""
 CUE_STAYS = 10.0
@@ -69,6 +69,7 @@ class Page:
         self._said: dict[str, Any] = {}
         self._channels: StreamInfo | None = None
         self._quality: tuple[ChannelQuality, ...] = ()
+        self._scale = 0.0
         self._bands = BandMeter()
         self._touched = self._connected = -float("inf")
         self._nudges = 0
@@ -186,8 +187,7 @@ class Page:
                 self._scene = LimbScene(self._server, said["environment"], said["options"])
             except ConfigurationError as error:  # an environment of somebody else's
                 self._server.scene.add_label("/absent", f"no picture of the limb: {error.problem}")
-            components = [(str(name), str(unit)) for name, unit in said["components"]]
-            self._commands = CommandPlots(self._server.gui, components, said["low"], said["high"])
+            self._commands = CommandPlots(self._server.gui, components_of(said))
 
     def _show_state(self) -> None:
         snapshot = self._run.snapshot()
@@ -216,33 +216,30 @@ class Page:
             self._commands.show(snapshot)
 
     def _show_traces(self) -> None:
-        eeg = self._run.eeg
+        eeg = self._run.eeg.stream
+        if eeg is None:
+            return
         if eeg.info != self._channels:
-            self._channels = eeg.info
-            self._quality = ()
+            self._channels, self._quality = eeg.info, ()
             if self._eeg:
                 self._eeg.remove()
-            if eeg.info:
-                labels = [eeg.info.labels[i] for i in eeg_columns(eeg.info)]
-                with self._eeg_tab:
-                    self._eeg = EegPlot(self._server.gui, labels, EEG_HEIGHT, order=1)
-        if self._eeg and eeg.info:
-            seen = traces(eeg.info, eeg.history)
-            self._scale = seen.scale
-            self._eeg.show(seen, [bool(channel.problem) for channel in self._quality] or [False] * seen.values.shape[1])
+            labels = [eeg.info.labels[i] for i in eeg_columns(eeg.info)]
+            with self._eeg_tab:
+                self._eeg = EegPlot(self._server.gui, labels, EEG_HEIGHT, order=1)
+        assert self._eeg
+        seen = traces(eeg.info, eeg.history)
+        self._scale = seen.scale
+        self._eeg.show(seen, [bool(channel.problem) for channel in self._quality] or [False] * seen.values.shape[1])
 
     def _show_quality(self) -> None:
-        eeg = self._run.eeg
-        if eeg.info:
-            self._quality = channel_quality(eeg.info, eeg.history, self._run.eeg_age)
+        eeg, name, rate = self._run.eeg.stream, "", 0.0
+        if eeg and eeg.info == self._channels:
+            self._quality, name, rate = channel_quality(eeg.info, eeg.history, eeg.age), eeg.info.name, eeg.info.rate
             put(self._heads, words.heads_html(self._quality, self._bands.measure(eeg.info, eeg.history)))
-        name, rate = (eeg.info.name, eeg.info.rate) if eeg.info else ("", 0.0)
-        put(self._eeg_words, words.quality_html(self._quality, eeg.trouble, name, rate, self._scale))
-
-    _scale = 0.0
+        put(self._eeg_words, words.quality_html(self._quality, self._run.eeg.trouble, name, rate, self._scale))
 
 
-NUDGES = (1.0, 2.0, 5.0, 15.0)
+NUDGES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
 """When plots are laid out anew (s after a browser has come); slow ones need longer."""
 RECORDING = "Stop recording"
 """Label of the button while a recording is made."""

@@ -10,7 +10,7 @@ import viser
 from numpy.typing import NDArray
 
 from motorctl.runtime.cockpit.eeg import TRACE, Traces
-from motorctl.runtime.cockpit.run import SHOWN, Snapshot
+from motorctl.runtime.cockpit.run import SHOWN, Component, Snapshot
 
 Array = NDArray[np.floating]
 
@@ -79,13 +79,11 @@ class CommandPlots:
 
     Args:
         gui: of the page.
-        components: name and unit of each.
-        low, high: range of each.
+        components: of it.
     """
 
-    def __init__(
-        self, gui: viser.GuiApi, components: Sequence[tuple[str, str]], low: Sequence[float], high: Sequence[float]
-    ) -> None:
+    def __init__(self, gui: viser.GuiApi, components: Sequence[Component]) -> None:
+        self.components = components
         self._times = np.linspace(-SHOWN, 0, GRID)
         self._height = max(80, min(120, 330 // max(len(components), 1)))
         self._plots = [
@@ -93,17 +91,17 @@ class CommandPlots:
                 (self._times, *[np.full(GRID, np.nan)] * len(KINDS)),
                 ({}, *(line(colour, 1.5) for colour in KINDS.values())),
                 height=self._height,
-                scales={"x": {"time": False}, "y": {"range": (bottom, top)}},
-                axes=axes(seconds_axis(), value_axis(f"{name}, {unit}" if unit else name)),
+                scales={"x": {"time": False}, "y": {"range": (part.low, part.high)}},
+                axes=axes(seconds_axis(), value_axis(part.label)),
                 padding=(6, 12, 0, 0),
                 **PLAIN,
             )
-            for (name, unit), bottom, top in zip(components, low, high, strict=True)
+            for part in components
         ]
 
     def show(self, snapshot: Snapshot) -> None:
-        """Draw the last seconds."""
-        if len(snapshot.times) < 2:
+        """Draw the last seconds, of the same components."""
+        if len(snapshot.times) < 2 or snapshot.components != self.components:
             return
         for number, plot in enumerate(self._plots):
             curves = (on_grid(self._times, snapshot.times, snapshot.commands[kind][:, number]) for kind in KINDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from uuid import uuid4
 
 from motorctl.runtime.operator import operator_stream
 from motorctl.signals.lsl import marker_outlet
@@ -16,7 +17,8 @@ class Remote:
     """
 
     def __init__(self, name: str) -> None:
-        self._outlet = marker_outlet(operator_stream(name))
+        # An identity of its own: another cockpit's stream is not this one come back.
+        self._outlet = marker_outlet(operator_stream(name), f"motorctl/cockpit/{uuid4().hex}")
 
     @property
     def heard(self) -> bool:

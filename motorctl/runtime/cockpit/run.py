@@ -12,13 +12,17 @@ import pylsl  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from motorctl.evaluation.metrics import pearson_r
-from motorctl.runtime.cockpit.listening import Listening, MarkerListener, SignalListener
+from motorctl.runtime.cockpit.listening import Listening, MarkerListener, SignalListener, Stream
 from motorctl.runtime.recording import BEGUN, ENDED
 from motorctl.runtime.safety import Phase
 from motorctl.signals.lsl import find_stream
 
 Array = NDArray[np.floating]
 
+NAMES = ("", " timing", " status", " events")
+"""What follows the limb's name in the names of a run's streams."""
+EEG_KEPT = 30.0
+"""How much of the EEG is kept (s)."""
 SEARCH = 1.0
 """How long a stream is looked for at a time (s)."""
 SHOWN = 5.0
@@ -52,6 +56,20 @@ class Cue(NamedTuple):
     lasts: float | None
 
 
+class Component(NamedTuple):
+    """A number of a command: its name, its unit, and its range."""
+
+    name: str
+    unit: str
+    low: float
+    high: float
+
+    @property
+    def label(self) -> str:
+        """Name and unit."""
+        return f"{self.name}, {self.unit}" if self.unit else self.name
+
+
 class Snapshot(NamedTuple):
     """What is to be seen of a run at a moment; both views show this and no more.
 
@@ -64,7 +82,7 @@ class Snapshot(NamedTuple):
         gated: share of the samples that was missing or taken for an artefact.
         latency: name of :data:`TIMES` to its :data:`PERCENTILES` over the last minute (ms), of the slack the low ones.
         missed: deadlines missed in the last minute, and how many there were.
-        components: name and unit of each number of a command.
+        components: the numbers of a command.
         times: of the curves, 0 being now (s).
         commands: ``wanted``, ``intended`` and ``command`` to their last seconds ``(time, component)``.
         agreement: correlation of wanted and intended ``(component,)``; NaN where there is nothing to correlate.
@@ -82,7 +100,7 @@ class Snapshot(NamedTuple):
     gated: float = 0.0
     latency: Mapping[str, Mapping[str, float]] = {}
     missed: tuple[int, int] = (0, 0)
-    components: tuple[tuple[str, str], ...] = ()
+    components: tuple[Component, ...] = ()
     times: Array = np.empty(0)
     commands: Mapping[str, Array] = {}
     agreement: Array = np.empty(0)
@@ -113,39 +131,28 @@ class Run(Listening):
     @property
     def said(self) -> dict[str, Any]:
         """What the run says of itself (:func:`~motorctl.runtime.limb_stream.describe`); empty before it was heard."""
-        return self.limb.said
-
-    @property
-    def age(self) -> float:
-        """Of the newest word of the loop (s); infinite before the first."""
-        return float(pylsl.local_clock()) - self.limb.history.newest[0]
-
-    @property
-    def eeg_age(self) -> float:
-        """Of the newest sample of the EEG (s); infinite before the first."""
-        return float(pylsl.local_clock()) - self.eeg.history.newest[0]
+        return self.limb.stream.said if self.limb.stream else {}
 
     def pose(self) -> dict[str, float]:
         """The newest values of the limb's stream by label; empty before the first."""
-        if not self.limb.info:
-            return {}
-        return dict(zip(self.limb.info.labels, self.limb.history.newest[1].tolist(), strict=True))
+        return self.limb.stream.newest if self.limb.stream else {}
 
     def snapshot(self) -> Snapshot:
         """What is to be seen now."""
         now = float(pylsl.local_clock())
         heard = tuple(self.events.heard)
-        cue = newest_cue(heard)
-        if self.limb.trouble or not self.said:
-            return Snapshot(now, cause=self._absent(), cue=cue)
-        state = labelled(self.status)
-        phase = self.said["phases"][int(state["phase"])] if np.isfinite(state.get("phase", np.nan)) else Phase.IDLE
+        cue, limb = newest_cue(heard), self.limb.stream
+        if self.limb.trouble or limb is None or not limb.said:
+            absent = "is gone" if limb else "is waited for"
+            return Snapshot(now, cause=f"the run '{self.name}' {absent}", cue=cue)
+        state = self.status.stream.newest if self.status.stream else {}
+        phase = limb.said["phases"][int(state["phase"])] if state else str(Phase.IDLE)
         cause = cause_of(phase, heard)
-        if self.age > SILENT:
-            phase, cause = "", f"no word from the loop for {self.age:.1f} s"
-        times, commands = self._commands()
+        if limb.age > SILENT:
+            phase, cause = "", f"no word from the loop for {limb.age:.1f} s"
+        times, commands = commands_of(limb)
         recent = times >= -SHOWN
-        latency, missed = self._latency()
+        latency, missed = latency_of(self.timing.stream)
         return Snapshot(
             now,
             phase,
@@ -157,7 +164,7 @@ class Run(Listening):
             state.get("gated", 0.0),
             latency,
             missed,
-            tuple((str(name), str(unit)) for name, unit in self.said["components"]),
+            components_of(limb.said),
             times[recent],
             {name: values[recent] for name, values in commands.items()},
             agreement(commands["wanted"], commands["intended"]),
@@ -165,42 +172,29 @@ class Run(Listening):
             is_recording(heard),
         )
 
-    def _absent(self) -> str:
-        """Why there is no run to be seen."""
-        return f"the run '{self.name}' is gone" if self.limb.info else f"waiting for a run '{self.name}'"
 
-    def _commands(self) -> tuple[Array, dict[str, Array]]:
-        """Times, 0 being the newest, and the commands by kind ``(time, component)``."""
-        times, values = self.limb.history.last(COMPARED)
-        assert self.limb.info
-        labels = {label: column for column, label in enumerate(self.limb.info.labels)}
-        names = [name for name, _ in self.said["components"]]
-        kinds = ("wanted", "intended", "command")
-        columns = {kind: [labels[f"{kind}_{name}"] for name in names] for kind in kinds}
-        return times - times[-1:], {kind: values[:, columns[kind]] for kind in kinds}
-
-    def _latency(self) -> tuple[dict[str, dict[str, float]], tuple[int, int]]:
-        """Percentiles (ms), and deadlines missed of how many."""
-        if not self.timing.info:
-            return {}, (0, 0)
-        _, values = self.timing.history.last(LATENCY)
-        column = {label: values[:, i] for i, label in enumerate(self.timing.info.labels)}
-        missed = int(np.nansum(column["missed"]))
-        return {name: percentiles(column[name], low=name == "slack") for name in TIMES}, (missed, len(values) + missed)
+def components_of(said: Mapping[str, Any]) -> tuple[Component, ...]:
+    """The numbers of a run's command, of what the run says of itself."""
+    named = zip(said["components"], said["low"], said["high"], strict=True)
+    return tuple(Component(str(name), str(unit), float(low), float(high)) for (name, unit), low, high in named)
 
 
-NAMES = ("", " timing", " status", " events")
-"""What follows the limb's name in the names of a run's streams."""
-EEG_KEPT = 30.0
-"""How much of the EEG is kept (s)."""
+def commands_of(limb: Stream) -> tuple[Array, dict[str, Array]]:
+    """Times, 0 being the newest, and the commands by kind ``(time, component)``."""
+    times, values = limb.history.last(COMPARED)
+    kinds, names = ("wanted", "intended", "command"), [component.name for component in components_of(limb.said)]
+    columns = {kind: [limb.info.labels.index(f"{kind}_{name}") for name in names] for kind in kinds}
+    return times - times[-1:], {kind: values[:, columns[kind]] for kind in kinds}
 
 
-def labelled(listener: SignalListener) -> dict[str, float]:
-    """The newest values of a stream by label; empty before the first."""
-    time, values = listener.history.newest
-    if listener.info is None or not np.isfinite(time):
-        return {}
-    return dict(zip(listener.info.labels, values.tolist(), strict=True))
+def latency_of(timing: Stream | None) -> tuple[dict[str, dict[str, float]], tuple[int, int]]:
+    """Percentiles (ms), and deadlines missed of how many."""
+    if timing is None:
+        return {}, (0, 0)
+    _, values = timing.history.last(LATENCY)
+    column = dict(zip(timing.info.labels, values.T, strict=True))
+    missed = int(np.nansum(column["missed"]))
+    return {name: percentiles(column[name], low=name == "slack") for name in TIMES}, (missed, len(values) + missed)
 
 
 def percentiles(times: Array, low: bool = False) -> dict[str, float]:

@@ -46,9 +46,9 @@ def show_terminal(run: Run, remote: Remote, over: threading.Event, console: Cons
     with keyboard(remote) if keys and sys.stdin.isatty() else nullcontext():
         with Live(console=console, screen=True, auto_refresh=False) as live:
             while not over.wait(PERIOD):
-                if run.eeg.info and time.monotonic() - judged > 1:
+                if (eeg := run.eeg.stream) and time.monotonic() - judged > 1:
                     judged = time.monotonic()
-                    quality = channel_quality(run.eeg.info, run.eeg.history, run.eeg_age)
+                    quality = channel_quality(eeg.info, eeg.history, eeg.age)
                 live.update(picture(run, run.snapshot(), quality, remote.heard), refresh=True)
 
 
@@ -56,7 +56,7 @@ def picture(run: Run, snapshot: Snapshot, quality: Sequence[ChannelQuality], hea
     """All of it."""
     title = " ".join(["motorctl ", run.name, run.said.get("environment", "")]).strip()
     colour = COLOURS.get(snapshot.phase, "dim")
-    figures = Columns([latency_table(snapshot), command_table(snapshot, run)], padding=(1, 4))
+    figures = Columns([latency_table(snapshot), command_table(snapshot)], padding=(1, 4))
     footer = Text(HELP if heard else f"{HELP}   (no run hears these keys)", style="dim")
     parts = (state_line(snapshot), score_line(snapshot), Text(), figures, Text(), eeg_part(run, quality), footer)
     return Panel(Group(*parts), title=title, title_align="left", border_style=colour)
@@ -96,16 +96,13 @@ def latency_table(snapshot: Snapshot) -> Table:
     return table
 
 
-def command_table(snapshot: Snapshot, run: Run) -> Table:
+def command_table(snapshot: Snapshot) -> Table:
     """What is decoded and what is intended now, as bars over the range of a command, and how well they agree."""
     table = Table("command", "decoded", "intended", "r, 10 s", box=None, pad_edge=False)
-    for number, (name, unit) in enumerate(snapshot.components):
-        if not len(snapshot.times):
-            break
-        low, high = run.said["low"][number], run.said["high"][number]
-        bars = (bar(float(snapshot.commands[kind][-1, number]), low, high) for kind in ("wanted", "intended"))
+    for number, part in enumerate(snapshot.components if len(snapshot.times) else ()):
+        bars = (bar(float(snapshot.commands[kind][-1, number]), part.low, part.high) for kind in ("wanted", "intended"))
         r = snapshot.agreement[number]
-        table.add_row(f"{name} {unit}".strip(), *bars, f"{r:+.2f}" if np.isfinite(r) else "–")
+        table.add_row(part.label, *bars, f"{r:+.2f}" if np.isfinite(r) else "–")
     return table
 
 
@@ -125,7 +122,7 @@ def eeg_part(run: Run, quality: Sequence[ChannelQuality]) -> RenderableType:
     if run.eeg.trouble or not quality:
         return Text(f"EEG: {run.eeg.trouble or 'listening'}", "dim")
     bad = [channel for channel in quality if channel.problem]
-    name = run.eeg.info.name if run.eeg.info else ""
+    name = run.eeg.stream.info.name if run.eeg.stream else ""
     good = Text(f"EEG {name}: {len(quality) - len(bad)} of {len(quality)} channels good")
     named = [Text(f"{c.label} {c.problem}".strip(), PROBLEMS[c.problem]) for c in quality]
     return Group(good, Columns(named, padding=(0, 2)))

@@ -181,8 +181,8 @@ def cue_html(cue: Cue, now: float) -> str:
 def agreement_html(snapshot: Snapshot) -> str:
     """How well decoded and intended commands agree, per component."""
     said = ", ".join(
-        f"{escape(name)} {r:+.2f}"
-        for (name, _), r in zip(snapshot.components, snapshot.agreement, strict=True)
+        f"{escape(part.name)} {r:+.2f}"
+        for part, r in zip(snapshot.components, snapshot.agreement, strict=True)
         if np.isfinite(r)
     )
     return (

@@ -24,6 +24,7 @@ import pylsl  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from motorctl.errors import StreamError, StreamLost
+from motorctl.priority import hurry
 from motorctl.signals.lsl.description import differences
 from motorctl.signals.lsl.find import describe, find_stream, hush, seen
 from motorctl.signals.lsl.source import LSLSource
@@ -275,6 +276,7 @@ def _read_on(ring: Ring, pipe: Connection, uid: str, timeout: float, unit: str |
         _say(pipe, info=source.info.to_dict())
         pipe.recv_bytes()
         with source:
+            hurry()
             _say(pipe, opened=True)
             while not pipe.poll():
                 try:

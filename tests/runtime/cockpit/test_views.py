@@ -8,14 +8,15 @@ from rich.console import Console
 
 from motorctl.runtime.cockpit import words
 from motorctl.runtime.cockpit.eeg import BandPower
-from motorctl.runtime.cockpit.run import TIMES, Cue, Snapshot
+from motorctl.runtime.cockpit.run import TIMES, Component, Cue, Snapshot
 from motorctl.runtime.cockpit.terminal import bar, picture
 from motorctl.signals.quality import ChannelQuality
 
 LATENCY = {name: {"p50": 1.25, "p99": 2.5, "p99.9": 123.4, "max": 456.7} for name in TIMES}
+PARTS = Component("x", "m/s", -0.5, 0.5), Component("y", "m/s", -0.5, 0.5)
 CURVES = np.array([[0.1, -0.5], [0.25, 0.5]])
 SNAPSHOT = Snapshot(
-    10.0, "holding", "no sample for <b>0.11</b> s", 0.3, 5, 4, 3, 0.01, LATENCY, (2, 500), (("x", "m/s"), ("y", "m/s")),
+    10.0, "holding", "no sample for <b>0.11</b> s", 0.3, 5, 4, 3, 0.01, LATENCY, (2, 500), PARTS,
     np.array([-1.0, 0.0]), {"wanted": CURVES, "intended": -CURVES, "command": CURVES}, np.array([0.5, np.nan]),
     Cue("left", 8.0, 4.0),
 )  # fmt: skip
@@ -25,8 +26,8 @@ QUALITY = tuple(ChannelQuality(label, 10.0, 1.0, 50.0, 0.0, problem) for label, 
 
 def shown(width: int, snapshot: Snapshot = SNAPSHOT, trouble: str = "") -> str:
     """The terminal's picture as text."""
-    said = {"environment": "motorctl/ArmReach-v0", "low": [-0.5, -0.5], "high": [0.5, 0.5]}
-    eeg = SimpleNamespace(trouble=trouble, info=SimpleNamespace(name="cap"))
+    said = {"environment": "motorctl/ArmReach-v0"}
+    eeg = SimpleNamespace(trouble=trouble, stream=SimpleNamespace(info=SimpleNamespace(name="cap")))
     run = SimpleNamespace(name="limb", said=said, eeg=eeg)
     console = Console(width=width, record=True, file=None, force_terminal=False)
     with console.capture() as captured:
@@ -39,13 +40,13 @@ def test_the_terminal_shows_the_essentials(width: int) -> None:
     text = shown(width)
     assert max(map(len, text.splitlines())) <= width
     for part in ("HOLDING", "no sample for <b>0.11</b> s", "3 of 4 (75%)", "assist 0.30", "123.4", "2 of 500 deadlines",
-                 "x m/s", "+0.25", "+0.50", "1 of 3 channels good", "Cz flat", "C<4> noisy", "cue: left"):  # fmt: skip
+                 "x, m/s", "+0.25", "+0.50", "1 of 3 channels good", "Cz flat", "C<4> noisy", "cue: left"):  # fmt: skip
         assert part in text, part
 
 
 def test_the_terminal_says_that_there_is_no_run() -> None:
-    text = shown(100, Snapshot(0.0, cause="waiting for a run 'limb'"), trouble="not there")
-    assert "NO RUN" in text and "waiting for a run 'limb'" in text and "EEG: not there" in text
+    text = shown(100, Snapshot(0.0, cause="the run 'limb' is waited for"), trouble="not there")
+    assert "NO RUN" in text and "the run 'limb' is waited for" in text and "EEG: not there" in text
 
 
 @pytest.mark.parametrize(("value", "filled"), [(0.0, 0), (0.5, 8), (-0.5, 8), (0.25, 4), (9.0, 8), (float("nan"), 0)])
@@ -73,7 +74,7 @@ def test_what_is_heard_is_no_markup() -> None:
         words.quality_html(quality, "", evil, 250.0, 50.0),
         words.quality_html((), evil, "", 0.0, 0.0),
         words.heads_html(quality, bands),
-        words.agreement_html(SNAPSHOT._replace(components=((evil, ""), ("y", "")))),
+        words.agreement_html(SNAPSHOT._replace(components=(PARTS[0]._replace(name=evil), PARTS[1]))),
     ]
     assert not any("<script" in page for page in pages)
 
