@@ -51,7 +51,7 @@ with LSLSink(StreamInfo(name, "EEG", rate, tuple(map(Channel, labels)))) as sink
 BROWSER = ["--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader"]
 SETTLE = 8.0
 """Before anything is measured (s)."""
-PATIENCE = 60.0
+PATIENCE = 180.0
 PERCENTILES = {"p50": 50.0, "p99": 99.0, "p999": 99.9, "max": 100.0}
 
 
@@ -73,9 +73,10 @@ def main() -> None:
             assert process.stdout
             url = process.stdout.readline().split()[-1]
             results["cockpit"] = measure(limb, options.seconds, process.pid)
-            with sync_playwright() as started, open_markers(f"{limb} events") as events:
+            with sync_playwright() as started, open_markers(f"{limb} events", PATIENCE) as events:
                 found = shutil.which("chromium") or shutil.which("google-chrome")
                 page = started.chromium.launch(executable_path=found, args=BROWSER).new_page()
+                page.set_default_timeout(1e3 * PATIENCE)
                 page.goto(url)
                 page.locator("[data-test=phase]", has_text="RUNNING").wait_for()
                 results["browser"] = measure(limb, options.seconds, process.pid, page)
