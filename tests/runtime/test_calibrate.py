@@ -20,6 +20,7 @@ CALM = ["--safety.hold-after", 5, "--safety.fade-after", 5, "--safety.stop-after
 """What a machine may be late by that is busy with other tests."""
 
 
+@pytest.mark.slow
 def test_a_calibration_is_recorded_whole_and_says_what_it_is(
     command: Callable[..., Any], stream_name: str, tmp_path: Path
 ) -> None:
