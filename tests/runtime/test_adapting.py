@@ -129,7 +129,7 @@ def test_rows_are_learned_from_when_it_is_known_what_was_intended(pupil: Pupil) 
     assert told(pupil, 5, 0.0, 0.1, phase=Phase.HOLDING) == 0
     assert told(pupil, 8, 0.0, 0.1) == 0  # what was seen is not yet known again
     assert told(pupil, 10, 0.0, 0.1) == 10
-    assert told(pupil, 8, 0.09, 0.1) == 8
+    assert told(pupil, 9, 0.09, 0.1) == 9
     np.testing.assert_allclose(rows[-1], [0.35, 0.0])  # of what was seen 0.15 s ago
     told(pupil, 1, 0.09, 0.1)
     np.testing.assert_allclose(rows[-1], [0.0, 0.0])  # inside: stay
