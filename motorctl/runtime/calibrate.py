@@ -108,6 +108,7 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     check_options(config)
     calibration = Calibration(config.env, CLASSES if config.classes else config.steer)
     env = shown_environment(config)
+    classes = meanings(config.classes, env)
     found = find_stream(config.stream, timeout=config.timeout)
     quality = None
     if config.check:
@@ -116,7 +117,7 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     reader = Reader(source, bare_pipeline(source.info, env), local_clock)
     streams = LoopStreams(config.limb_stream, env, config.safety, gated=lambda: reader.gated_share)
     operator, remotes = Operator(), [open_markers(name) for name in config.operator]
-    cues = Cues(calibration, meanings(config.classes, env), streams, console)
+    cues = Cues(calibration, classes, streams, console)
     shown = demonstration(config, env, cues)
     console.print(WHAT_TO_DO[calibration.steer])
     recorded = [found.source_id() or found.name(), *streams.names, *(inlet.name for inlet in remotes)]

@@ -16,14 +16,17 @@ from motorctl.signals.lsl import open_markers
 from motorctl.training.calibrated import Calibration, calibration_in, read_with_intention, seconds_moved
 
 PATIENCE = 150.0
+CALM = ["--safety.hold-after", 5, "--safety.fade-after", 5, "--safety.stop-after", 10, "--safety.settle", 0]
+"""What a machine may be late by that is busy with other tests."""
 
 
+@pytest.mark.slow
 def test_a_calibration_is_recorded_whole_and_says_what_it_is(
     command: Callable[..., Any], stream_name: str, tmp_path: Path
 ) -> None:
     limb, path = f"{stream_name}-limb", tmp_path / "c.xdf"
     command("headset", "--name", stream_name, "--limb-stream", limb)
-    options = ["--minutes", 0.1, "--check", 0, "--steer", "reach", "--limb-stream", limb, "--timeout", 60]
+    options = ["--minutes", 0.1, "--check", 0, "--steer", "reach", "--limb-stream", limb, "--timeout", 60, *CALM]
     run = command("calibrate", "--stream", stream_name, "--out", path, "--json", tmp_path / "c.json", *options)
     said, complaints = run.communicate(timeout=PATIENCE)
     assert run.returncode == 0, said + complaints
@@ -43,7 +46,7 @@ def test_a_calibration_of_classes_that_is_interrupted_is_of_use(
     limb, path = f"{stream_name}-limb", tmp_path / "c.xdf"
     command("headset", "--name", stream_name, "--limb-stream", limb, "--steer", "cues")
     options = ["--classes", "rest", "right", "--env", "motorctl/HandGrasp-v0", "--cue", 1, "--pause", 0.5]
-    options += ["--limb-stream", limb, "--timeout", 60, "--check", 0, "--json", tmp_path / "c.json"]
+    options += ["--limb-stream", limb, "--timeout", 60, "--check", 0, "--json", tmp_path / "c.json", *CALM]
     run = command("calibrate", "--stream", stream_name, "--out", path, *options)
     with open_markers(f"{limb} events", timeout=PATIENCE) as events:
         heard: list[str] = []
