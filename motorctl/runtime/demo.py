@@ -46,9 +46,9 @@ ROUNDS = {"ideal": 0, "realistic": 1, "hard": 1}
 EXPECTED = {
     "ideal": "The ideal brain shows an intended velocity as no EEG does: expect nearly every target to be reached, "
     "which says that the loop works, not how a person would do.",
-    "realistic": "The realistic brain is about as hard to read as a person's: expect a good part of the targets to be "
-    "missed in the environment's 4 s. Four people who trained for it reached 70 to 92 % of theirs, within 10 s "
-    "(Wolpaw & McFarland 2004).",
+    "realistic": "The realistic brain is about as hard to read as a person's, whose rhythms tell little in half a "
+    "second: expect about 30 % of the targets in the environment's 4 s (7 % with the EEG of somebody else). Given 10 s "
+    "it would be about 63 %; four people who had trained reached 70 to 92 % in that time (Wolpaw & McFarland 2004).",
     "hard": "The hard brain is a person with weak rhythms in a badly fitted cap: expect little more than chance.",
 }
 """What to say of each brain before the loop starts."""
