@@ -77,8 +77,8 @@ def clairvoyant(loop: ClosedLoop) -> Any:
     seen: dict[str, Tensor] = {}
     watch = loop._watch
 
-    def watched(*given: Any) -> Any:
-        moment = watch(*given)
+    def watched(*given: Any, **named: Any) -> Any:
+        moment = watch(*given, **named)
         seen["intention"] = moment.intention
         return moment
 

@@ -58,6 +58,10 @@ def test_an_error_is_a_finding(monkeypatch):
 
 
 def test_ports_in_use_are_counted():
+    assert any(one_port_less() for _ in range(20))  # others on this machine take and give back ports too
+
+
+def one_port_less() -> bool:
     before = int(lsl_ports().found.split()[0])
     with socket.socket() as taken:
         for port in range(16572, 16605):
@@ -67,4 +71,4 @@ def test_ports_in_use_are_counted():
             except OSError:
                 continue
         taken.listen()
-        assert int(lsl_ports().found.split()[0]) < before
+        return int(lsl_ports().found.split()[0]) < before
