@@ -10,7 +10,7 @@ import pytest
 
 from motorctl.cli import main
 from motorctl.errors import StreamError
-from motorctl.runtime.checks import CHECKS, Finding, lsl_ports, run_check
+from motorctl.runtime.checks import CHECKS, Finding, _can_bind, lsl_ports, run_check
 
 NAMES = [check.__name__.replace("_", " ") for check in CHECKS]
 
@@ -63,12 +63,8 @@ def test_ports_in_use_are_counted():
 
 def one_port_less() -> bool:
     before = int(lsl_ports().found.split()[0])
+    free = next(p for p in range(16572, 16605) if _can_bind(p, socket.SOCK_STREAM) and _can_bind(p, socket.SOCK_DGRAM))
     with socket.socket() as taken:
-        for port in range(16572, 16605):
-            try:
-                taken.bind(("", port))
-                break
-            except OSError:
-                continue
+        taken.bind(("", free))
         taken.listen()
         return int(lsl_ports().found.split()[0]) < before

@@ -83,7 +83,7 @@ def test_a_simulated_person_is_decoded_and_sees_the_limb(
     assert raw.times[-1] > 3.9
     assert len(moved["time_series"]) == len(timing["time_series"]) >= 150
     assert len(eeg["time_series"]) >= 4 * 250 and np.diff(eeg["time_stamps"]).max() < 0.02
-    phases = [text.split(":")[0] for (text,) in events["time_series"] if not text.startswith("trial")]
+    phases = [text.split(":")[0] for (text,) in events["time_series"] if not text.startswith(("trial", "recording"))]
     assert phases[:2] == ["armed", "running"]
     headset.send_signal(signal.SIGINT)
     said, complaints = headset.communicate(timeout=PATIENCE)
