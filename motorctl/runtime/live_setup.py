@@ -22,10 +22,7 @@ from motorctl.runtime.loop import Decoder, Step
 from motorctl.runtime.matching import decoder_for, environment_for
 from motorctl.runtime.operator import Operator, operator_stream
 from motorctl.runtime.reader import Reader
-from motorctl.runtime.report import (
-    print_class,
-    print_cue,
-)
+from motorctl.runtime.report import print_class, print_cue
 from motorctl.runtime.summary import Tally
 from motorctl.runtime.tape import Tape
 from motorctl.runtime.trials import TrialLog

@@ -17,10 +17,7 @@ from motorctl.runtime.operator import Operator, keyboard
 from motorctl.runtime.pace import Pacing
 from motorctl.runtime.reader import Reader
 from motorctl.runtime.rehearsal import rehearse
-from motorctl.runtime.report import (
-    print_phase,
-    print_trial,
-)
+from motorctl.runtime.report import print_phase, print_trial
 from motorctl.runtime.safety import CAUTIOUS, UNHEARD, Phase, SafetyConfig
 from motorctl.signals.lsl import IsolatedSource, LSLSource
 from motorctl.training.checkpoint import Checkpoint
