@@ -19,7 +19,9 @@ from typing import Literal
 Pacing = Literal["samples", "clock"]
 
 FOLLOW = 0.05
-"""Share of its distance from where it should lie by which the grid is moved in a step."""
+"""Share of its distance from where it should lie by which the grid is moved in a step while the limb moves,"""
+FIND = 0.2
+"""and before: within half a second at 50 Hz it is there, and rows that come in bursts cannot make it run ahead."""
 SLEW = 0.01
 """Most that it is moved in a step, in periods, while the limb moves."""
 
@@ -56,7 +58,7 @@ class Pace:
         """
         off = 0.0
         if self._pacing == "samples" and ready is not None and not missed:
-            off = ready - (self.deadline - self.period / 2)
+            off = (FOLLOW if moving else FIND) * (ready - (self.deadline - self.period / 2))
             if moving:
-                off = max(-SLEW * self.period, min(SLEW * self.period, FOLLOW * off))
+                off = max(-SLEW * self.period, min(SLEW * self.period, off))
         self.deadline += (1 + missed) * self.period + off

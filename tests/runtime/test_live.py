@@ -69,7 +69,7 @@ def test_a_simulated_person_is_decoded_and_sees_the_limb(
     assert sample is not None and len(sample) == 14
     written = results(live, tmp_path / "r.json")
     assert written["ended"] == "time is up"
-    assert abs(written["deadlines"] - 200) <= 40  # the samples set the pace, and a busy machine delays them
+    assert abs(written["deadlines"] - 200) <= 3  # the samples set the pace
     assert written["neutral_steps"] < 75  # type: ignore[operator]
     assert written["latency_ms"]["p50"] > 0  # type: ignore[index]
     assert written["gated"] == {} and written["stream_events"] == {}
@@ -81,7 +81,7 @@ def test_a_simulated_person_is_decoded_and_sees_the_limb(
     assert all("footer" in stream and len(stream["clock_times"]) for stream in streams.values())
     raw = mne.io.RawArray(eeg["time_series"].T * 1e-6, mne.create_info(17, 250.0, "eeg"), verbose="error")
     assert raw.times[-1] > 3.9
-    assert len(moved["time_series"]) == len(timing["time_series"]) >= 150
+    assert len(moved["time_series"]) == len(timing["time_series"]) >= 195
     assert len(eeg["time_series"]) >= 4 * 250 and np.diff(eeg["time_stamps"]).max() < 0.02
     phases = [text.split(":")[0] for (text,) in events["time_series"] if not text.startswith(("trial", "recording"))]
     assert phases[:2] == ["armed", "running"]

@@ -68,6 +68,31 @@ def test_however_it_is_cut_the_same_rows_come_out(sizes, data):
     np.testing.assert_allclose(cut_times[cut_real], times[real], atol=1e-6)
 
 
+@given(
+    st.lists(st.tuples(st.sampled_from([0.0, 1.0, 1.0, 1.0, 3.0]), st.floats(-0.012, 0.012)), max_size=40),
+    st.floats(-0.002, 0.002),
+)
+def test_a_sample_that_is_due_is_placed_by_the_short_way_as_by_the_long(steps, offset):
+    short, long = Device(), Device()
+    long.timeline._one_that_is_due = lambda *arguments: None
+    stamp = OPENED
+    for step, jitter in steps:
+        stamp += step / RATE
+        one, other = (device.send(stamp + jitter, now=stamp + 0.02, offset=offset) for device in (short, long))
+        for part in ("samples", "times", "mask"):
+            np.testing.assert_array_equal(getattr(one, part), getattr(other, part))
+    assert short.events == long.events
+    assert short.timeline.newest == long.timeline.newest
+
+
+def test_a_steady_device_takes_the_short_way(monkeypatch):
+    device = Device()
+    device.send(OPENED)
+    monkeypatch.setattr(device.timeline, "_once", None)
+    for stamp in regular(20, OPENED + 1 / RATE):
+        assert len(device.send(stamp)) == 1
+
+
 @given(st.integers(1, 5), st.integers(4, 300))
 def test_a_gap_is_as_many_masked_rows_as_samples_are_missing(before, lost):
     device = Device()

@@ -175,6 +175,8 @@ class LSLSource:
                 pulled.append(self._pull(0.0))
         except LostError:  # what has come is given; the next pull will say it again
             pass
+        if len(pulled) == 1:
+            return pulled[0]
         raw, stamps = (np.concatenate(parts) for parts in zip(*pulled, strict=True))
         return raw, stamps
 
@@ -188,8 +190,13 @@ class LSLSource:
         return parts
 
     def _pull(self, timeout: float) -> _Pulled:
+        """One sample, nearly always: room for a thousand is made only where there are more."""
         inlet = self._connection.inlet
-        return inlet.pull_chunk(timeout, _PULL, min_samples=1, as_numpy=True)  # type: ignore[no-any-return]
+        first: _Pulled = inlet.pull_chunk(timeout, 1, as_numpy=True)
+        if not len(first[1]) or not inlet.samples_available():
+            return first
+        more: _Pulled = inlet.pull_chunk(0.0, _PULL - 1, as_numpy=True)
+        return np.concatenate([first[0], more[0]]), np.concatenate([first[1], more[1]])
 
     def _check_rate(self, count: int, now: float, stamp: float) -> None:
         if self._meter and self._meter.add(count, now, stamp):
@@ -242,5 +249,6 @@ def measured(raw: NDArray[Any], factors: NDArray[np.float64]) -> tuple[NDArray[n
     with np.errstate(over="ignore", invalid="ignore"):
         samples = (raw * factors).astype(np.float32)  # (time, channel)
     mask = np.isfinite(samples)
-    samples[~mask] = 0
+    if not mask.all():
+        samples[~mask] = 0
     return samples, mask

@@ -7,6 +7,7 @@ in. What had to be put right is told as an :class:`Event`.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from typing import NamedTuple
@@ -86,6 +87,8 @@ class Timeline:
             offset: from liblsl's clock on the device's machine to the one here (s), as measured last.
             now: when it was received (s).
         """
+        if (due := self._one_that_is_due(chunk, offset, now)) is not None:
+            return due
         chunk = self._once(chunk, now)
         if not len(chunk):
             return chunk
@@ -95,6 +98,26 @@ class Timeline:
             chunk = self._with_gaps(chunk)
         self.newest = float(chunk.times[-1])
         return chunk
+
+    def _one_that_is_due(self, chunk: Chunk, offset: float, now: float) -> Chunk | None:
+        """A sample that comes alone and when it should, which is what nearly all do, placed as any chunk is, with the
+        same numbers, but without arrays: a loop waits for it. None if there is more to it."""
+        before, used = self.newest, self._offset
+        if len(chunk) != 1 or before is None or used is None or self._shift or not self._period:
+            return None
+        stamp = float(chunk.times[0])
+        most = SLEW * max(stamp - self._slewed_to, 0.0)
+        used += max(-most, min(most, offset - used))
+        time = stamp + used
+        late = time - before - self._period
+        far = abs(offset - (self._offset or 0.0)) > BACK or time > now + AHEAD or time < before + _STEP
+        if far or stamp <= self._latest or abs(late) > max(self._period / 2, 2 * self._jitter):
+            return None
+        self._offset, self._slewed_to, self._latest = used, stamp, stamp
+        self._recent.append(chunk)
+        self._jitter = min(_MOST_JITTER, max(self._jitter * math.exp(-self._period / _JITTER_MEMORY), abs(late)))
+        self.newest = time
+        return Chunk(chunk.samples, np.array([time]), chunk.mask)
 
     def _tell(self, now: float, kind: str, text: str) -> None:
         self._events.append(Event(now, kind, text))
