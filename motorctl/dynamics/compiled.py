@@ -20,8 +20,10 @@ from torch.autograd.function import once_differentiable
 from motorctl.agents import RecurrentController
 from motorctl.errors import ConfigurationError
 
-from .rollout import Rollout, World, flatten, in_chunks, roll_out
+from .chunks import in_chunks
+from .rollout import flatten, roll_out
 from .source import kernel_source
+from .world import Rollout, World
 
 FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi", "-shared", "-fPIC")
 FOR_THIS_MACHINE = ("-march=native", "-fopenmp")
@@ -114,7 +116,7 @@ class CompiledRollout:
 
     def __call__(self, state: Tensor, inputs: Tensor, hidden: Tensor | None = None, checkpoint: int = 0) -> Rollout:
         hidden = flatten(self.controller.initial_state(len(state))) if hidden is None else hidden
-        return in_chunks(self._run, state, inputs, hidden, checkpoint)
+        return in_chunks(self._run, state, inputs, hidden, checkpoint, list(self.controller.parameters()))
 
     def _run(self, state: Tensor, inputs: Tensor, hidden: Tensor) -> Rollout:
         controller = self.controller

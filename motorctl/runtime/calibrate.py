@@ -19,6 +19,7 @@ from rich.console import Console
 from motorctl.envs import Env, make_env
 from motorctl.errors import ConfigurationError, StreamError, check_positive, check_seed
 from motorctl.runs import check_json_path, write_json
+from motorctl.runtime.cockpit.child import cockpit_of, talking_to
 from motorctl.runtime.demonstration import ClassesShown, ReachingShown
 from motorctl.runtime.limb_stream import LoopStreams
 from motorctl.runtime.loop import Sink, Step, run_loop
@@ -83,6 +84,10 @@ class CalibrateConfig:
     """Unit of the EEG (V, mV, µV, uV, nV), where the stream says none or a wrong one."""
     limb_stream: str = "motorctl-limb"
     """Name of the LSL stream that the limb goes out on; timing, status and events, the cues among them, beside it."""
+    cockpit: bool = False
+    """Show the limb in the browser, from a process of its own; if that is killed, the limb stops."""
+    tui: bool = False
+    """Show it in the terminal; what else is said goes beside the file, as .log."""
     operator: tuple[str, ...] = ()
     """Names of marker streams whose markers stop, hold, start and end do what the keys do."""
     safety: SafetyConfig = field(default_factory=SafetyConfig)
@@ -120,12 +125,15 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     cues = Cues(calibration, classes, streams, console)
     shown = demonstration(config, env, cues)
     console.print(WHAT_TO_DO[calibration.steer])
-    recorded = [found.source_id() or found.name(), *streams.names, *(inlet.name for inlet in remotes)]
+    known_by = found.source_id() or found.name()
+    recorded = [known_by, *streams.names, *(inlet.name for inlet in remotes)]
     commanded, say = operator_stream(config.limb_stream), partial(console.print, highlight=False, markup=False)
     moved = Moved(60 * config.minutes, operator, 1 / env.get_wrapper_attr("control_rate"))
     with (
+        talking_to(config.out.with_suffix(".log"), console, config.tui),
         recording_of(recorded, [commanded], config.out, config.out.parent, operator, say),
         remote(operator, remotes, commanded),
+        cockpit_of(config.limb_stream, known_by, config.unit, operator, config.cockpit, config.tui),
     ):
         ended = show(reader, env, shown, [streams, cues, shown.told, moved], config, operator, console)
     ended = "complete" if moved.complete else ended

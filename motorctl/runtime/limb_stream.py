@@ -126,8 +126,9 @@ class LoopStreams:
     ======================  ============================================================================================
     ``NAME`` (MoCap)        every step: :func:`limb_parts`
     ``NAME timing``         every step: :data:`TIMING`; the ages are NaN before the first sample was used
-    ``NAME status``         at every change and twice a second: :data:`STATUS`; ``gated`` is the share of all samples so
-                            far that was missing or taken for an artefact
+    ``NAME status``         at every change and twice a second: :data:`STATUS`; ``targets`` and ``reached`` count trials
+                            that the expert had no share in; ``gated`` is the share of all samples so far that was
+                            missing or taken for an artefact
     ``NAME events``         markers: ``running``, ``holding: no sample for 0.11 s``, ``reached``, ``assist 0.5``
     ======================  ============================================================================================
 
@@ -159,7 +160,8 @@ class LoopStreams:
         self._status = signal_outlet(StreamInfo(self.names[2], "Status", 0.0, STATUS), metadata=said)
         self._events = marker_outlet(self.names[3], metadata=said)
         self._phase, self._assist = (Phase.IDLE, UNHEARD), 0.0
-        self._targets = self._reached = 0
+        self._targets = self._reached = 0  # of trials without the expert's help
+        self._helped = False
         self._said: tuple[object, ...] = ()
         self._due = -float("inf")
 
@@ -192,8 +194,10 @@ class LoopStreams:
         if step.assist != self._assist and round(step.assist, 1) != round(self._assist, 1):
             self._assist = step.assist
             events.append(f"assist {step.assist:.1f}")
+        self._helped |= step.assist > 0
         if step.outcome:
-            self._targets += 1
-            self._reached += step.success
+            self._targets += not self._helped
+            self._reached += step.success and not self._helped
+            self._helped = False
             events.append(step.outcome)
         return events

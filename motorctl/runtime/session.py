@@ -30,7 +30,7 @@ STATE = "session.json"
 """Where it stands."""
 LEAST = 20.0
 """Recorded time of movement (s) from which on a calibration that broke off is of use."""
-FREE = ("stream", "out", "yes", "timeout", "unit", "limb_stream", "json")
+FREE = ("stream", "out", "yes", "timeout", "unit", "limb_stream", "cockpit", "tui", "json")
 """Options that may be others when a session goes on."""
 
 
@@ -67,6 +67,10 @@ class SessionConfig:
     """Unit of the EEG (V, mV, µV, uV, nV), where the stream says none or a wrong one."""
     limb_stream: str = "motorctl-limb"
     """Name of the LSL stream that the limb goes out on."""
+    cockpit: bool = False
+    """Show the limb in the browser, step by step."""
+    tui: bool = False
+    """Show it in the terminal."""
     json: Path | None = None
     """File for the results as JSON, the same as summary.json in the folder."""
     seed: int = 0
@@ -125,6 +129,7 @@ def steps_of(config: SessionConfig) -> Iterator[Step]:
     """What is done, in order; the options of live steps and of training are completed when their turn has come."""
     reading = tuple(_options(stream=config.stream, timeout=config.timeout, unit=config.unit))
     moving = (*reading, *_options(limb_stream=config.limb_stream, seed=config.seed))
+    moving += ("--cockpit",) * config.cockpit + ("--tui",) * config.tui
     what = _options(classes=config.classes) if config.classes else _options(steer=config.steer)
     shown = (*moving, "--env", config.env, *what, "--check", "0")
     yield Step("calibrate", "Watch the limb and imagine along.", "calibrate", shown, calibrate_on)

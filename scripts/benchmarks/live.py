@@ -3,7 +3,8 @@
 64 channels at 250 Hz come over LSL, sample by sample, from another process. `motorctl live`, the command that people
 run, reads them in a process of its own, with a GRU of two layers of 128 units and ArmReach, at 50 and at 250 control
 steps a second, one after the other. Beside it all the time, a process that does nothing but `pull_sample` on the same
-stream shows what the machine allows. F gets, under `hz_50` and `hz_250`:
+stream shows what the machine allows. Headset and that process go before ordinary ones, where the system grants it, as
+the loop does. F gets, under `hz_50` and `hz_250`:
 
 latency_ms.p50, .p99, .p999, .max   from the newest sample that a command rests on (its stamp, made when it is sent) to
                                     the command, of every step in which the controller moves the limb. Commands go out
@@ -44,6 +45,7 @@ import pylsl  # type: ignore[import-untyped]
 import torch
 
 from motorctl.agents import ControllerConfig, RecurrentController
+from motorctl.priority import hurry
 from motorctl.signals.headset import stream_chunks
 from motorctl.signals.lsl import LSLSink, find_stream, hush
 from motorctl.signals.pipeline import Pipeline, PipelineConfig
@@ -183,12 +185,18 @@ def stream(name: str) -> StreamInfo:
 
 
 def send(name: str) -> None:
-    """Noise, sample by sample, each stamped when it is sent, until the input ends."""
+    """Noise, sample by sample, each stamped when it is sent, until the input ends.
+
+    A headset is a machine of its own: here it goes before what else runs.
+    """
     stop = ended_with_input()
-    rng = np.random.default_rng(0)
+    rng, turn = np.random.default_rng(0), [0.0]
     with LSLSink(stream(name)) as sink:
 
         def now(samples: np.ndarray, times: np.ndarray) -> None:
+            if len(times) and times[-1] >= turn[0]:
+                turn[0] = times[-1] + 1.0
+                hurry()  # liblsl has a new thread for each that listens
             sink.send(samples, np.full(len(times), pylsl.local_clock()))
 
         def noise(count: int) -> np.ndarray:
@@ -203,6 +211,7 @@ def pull(name: str) -> None:
     inlet = pylsl.StreamInlet(find_stream(name=name, timeout=60.0))
     inlet.time_correction(10.0)
     inlet.open_stream(10.0)
+    hurry()  # as the loop does
     ages = []
     while not over.is_set():
         sample, stamp = inlet.pull_sample(1.0)

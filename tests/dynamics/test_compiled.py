@@ -12,7 +12,8 @@ from torch import Tensor
 from motorctl.agents import ControllerConfig, RecurrentController
 from motorctl.dynamics import LimbState, TorchLimb
 from motorctl.dynamics.compiled import CompiledRollout, compile_rollout, torch_compiled
-from motorctl.dynamics.rollout import Rollout, roll_out
+from motorctl.dynamics.rollout import roll_out
+from motorctl.dynamics.world import Rollout
 from motorctl.envs.limb import MUSCLES, load
 from motorctl.errors import ConfigurationError
 
@@ -125,7 +126,7 @@ def test_any_batch_length_chunk_and_number_of_threads(
     torch.set_num_threads(threads)
     try:
         ours = gru(state, inputs, checkpoint=checkpoint)
-        theirs = roll_out(gru.controller, Pendulum(), state, inputs, checkpoint=checkpoint)
+        theirs = roll_out(gru.controller, Pendulum(), state, inputs)
         assert_equal([*ours, *gradients(ours, *wanted)], [*theirs, *gradients(theirs, *wanted)], 1e-11)
     finally:
         torch.set_num_threads(before)

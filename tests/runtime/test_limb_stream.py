@@ -109,5 +109,6 @@ def test_the_streams_of_a_run_hold_its_steps(stream_name):
     rows = [dict(zip((c.label for c in STATUS), row, strict=True)) for row in status]
     assert PHASES[int(rows[0]["phase"])] == "running" and rows[0]["assist"] == 0.5 and rows[0]["gated"] == 0.25
     assert PHASES[int(rows[-1]["phase"])] == "stopped" and np.diff(when).max() <= 0.5 + 1e-6
+    assert rows[-1]["trial"] == 2 and rows[-1]["targets"] == 0  # the expert had a share in it
     events, _ = pulled(inlets[f"{stream_name} events"][0], 4)
     assert [row[0] for row in events] == ["running", "assist 0.5", "reached", "stopped: the cockpit was killed"]

@@ -45,7 +45,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "names"),
     [
-        ({}, ["calibrate", "train", "assisted", "adapt", "alone"]),
+        ({"cockpit": True, "tui": True}, ["calibrate", "train", "assisted", "adapt", "alone"]),
         ({"assisted": 0.0, "adapting": 0.0}, ["calibrate", "train", "alone"]),
         ({"classes": ("rest", "right"), "env": "motorctl/HandGrasp-v0"}, ["calibrate", "train", "assisted", "alone"]),
     ],

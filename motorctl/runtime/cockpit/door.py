@@ -10,6 +10,7 @@ without it.
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
 import socket
 from collections.abc import Callable, Iterator
@@ -108,12 +109,15 @@ def _refuse(why: str) -> Response:
 def guarded(check: Check) -> Iterator[None]:
     """What begins to be served by websockets while this lasts asks ``check`` first, for as long as it is served.
 
-    viser has no hook for it. So that a viser that serves in another way is never open to all, one that has not come
+    A browser that opens a connection ahead and closes it unused is no error: websockets would print a traceback.
+
+    viser has no hook for the first. So that a viser that serves in another way is never open to all, one that has not come
     through here is an error.
 
     Raises:
         RuntimeError: nothing has begun to be served.
     """
+    logging.getLogger("websockets.server").setLevel(logging.CRITICAL)
     serve, begun = websockets.asyncio.server.serve, []
 
     def serve_guarded(handler: Any, *address: Any, process_request: Any = None, **options: Any) -> Any:

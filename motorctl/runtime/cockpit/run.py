@@ -78,7 +78,7 @@ class Snapshot(NamedTuple):
         phase: of safety; empty while no run is heard.
         cause: of the phase; or why no run is heard.
         assist: share of the expert in the command.
-        trial, targets, reached: number of the trial; trials that ended; those that ended well.
+        trial, targets, reached: number of the trial; trials that ended without help; those of them that ended well.
         gated: share of the samples that was missing or taken for an artefact.
         latency: name of :data:`TIMES` to its :data:`PERCENTILES` over the last minute (ms), of the slack the low ones.
         missed: deadlines missed in the last minute, and how many there were.

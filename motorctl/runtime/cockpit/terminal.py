@@ -75,7 +75,7 @@ def score_line(snapshot: Snapshot) -> Text:
     """Targets, assist, recording."""
     share = f" ({snapshot.reached / snapshot.targets:.0%})" if snapshot.targets else ""
     said = [
-        f"reached {snapshot.reached} of {snapshot.targets}{share}",
+        f"reached alone {snapshot.reached} of {snapshot.targets}{share}",
         f"trial {snapshot.trial or '–'}",
         f"assist {snapshot.assist:.2f}",
         f"gated {snapshot.gated:.1%}",

@@ -35,10 +35,10 @@ def state_html(snapshot: Snapshot) -> str:
 
 
 def score_html(snapshot: Snapshot) -> str:
-    """Targets reached, of how many; the trial; how much of the signal was left out."""
+    """Targets reached without help, of how many; the trial; how much of the signal was left out."""
     share = f"{snapshot.reached / snapshot.targets:.0%}" if snapshot.targets else "–"
     tiles = (
-        ("reached", f"{snapshot.reached} of {snapshot.targets}"),
+        ("reached alone", f"{snapshot.reached} of {snapshot.targets}"),
         ("success", share),
         ("trial", str(snapshot.trial or "–")),
         ("gated", f"{snapshot.gated:.1%}"),
