@@ -22,22 +22,28 @@ ELECTRODES = tuple(
 )
 """Electrodes of the 10-10 system over the motor areas and around them, so that a Laplacian has its four neighbours."""
 
-_TOWARDS = {"right": (1.0, 0.0), "left": (-1.0, 0.0), "feet": (0.0, -1.0), "tongue": (0.0, -1.0)}
+_HANDS = {"right": (1.0, 1.0), "left": (-1.0, 1.0)}
+_BACK = ("feet", "tongue")
 
 
 def imagine(velocity: Tensor) -> Tensor:
     """How far each of ``MOVEMENTS`` is imagined to move the hand with ``velocity (..., 2)`` (m/s): ``(..., class)``.
 
-    To the right the right fist and not the left one, to the left the reverse; backward feet and tongue, forward neither
-    of them. At rest each is imagined half-way. Each axis has areas of its own: fists that served both would be all the
-    way to one side before forward could show in them.
+    To the right the right fist and not the left one, to the left the reverse; forward both fists, backward feet and
+    tongue instead. At rest each is imagined half-way, so that every direction shows as more of some and less of others.
 
     Returns:
         0 to 1; differentiable but where imagery has gone all the way.
     """
     wanted = velocity / FULL
     imagined = dict.fromkeys(MOVEMENTS, torch.zeros_like(wanted[..., 0]))
-    for movement, (right, forward) in _TOWARDS.items():
-        drive = right * wanted[..., 0] + forward * wanted[..., 1]
-        imagined[movement] = (0.5 + 0.5 * drive).clamp(0, 1)
+    for fist, (right, forward) in _HANDS.items():
+        imagined[fist] = _about_half((right * wanted[..., 0] + forward * wanted[..., 1]) / 2**0.5)
+    for other in _BACK:
+        imagined[other] = _about_half(-wanted[..., 1])
     return torch.stack([imagined[movement] for movement in MOVEMENTS], dim=-1)
+
+
+def _about_half(drive: Tensor) -> Tensor:
+    half: Tensor = (0.5 + 0.5 * drive).clamp(0, 1)
+    return half

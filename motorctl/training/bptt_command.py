@@ -41,6 +41,7 @@ from motorctl.training.limb_world import LimbWorld, Load, reaching_environment
 from motorctl.training.policy import StoredPolicy, policy_for, save_policy
 from motorctl.training.progress import progress_bar
 from motorctl.training.resume import Epoch, Resume
+from motorctl.training.steering import SLOW_POTENTIALS, way_to_steer
 from motorctl.training.tensorboard import check_tensorboard, tensorboard_log
 
 PROGRESS = "training.safetensors"
@@ -82,8 +83,9 @@ class TrainBPTT:
     """How it is trained."""
     loss: TaskLoss = field(default_factory=TaskLoss)
     """What a movement costs."""
-    pipeline: PipelineConfig = field(default_factory=lambda: PipelineConfig(amplitude_band=(0.0, 8.0), power_bands=()))
-    """With a brain: from EEG to features."""
+    pipeline: PipelineConfig = SLOW_POTENTIALS
+    """With a brain: from EEG to features. By default slow potentials for the ideal brain, and for the others, who steer
+    by imagery, what shows that; in either case at the environment's control rate."""
     episodes: int = 500
     """Episodes that it is tried in, in the environment and on the twin."""
     seed: int = 0
@@ -238,9 +240,11 @@ def prepare(config: TrainBPTT, world: LimbWorld | LedWorld, options: dict[str, A
         start_at_rest(controller, world)
         practice = limb_practice(world, controller, training.batch, training.checkpoint)
         return Trained(controller, practice, None, *scale)
-    user, brain = User(1 / world.period), make_brain(config.brain)
-    pipeline = fitted_pipeline(replace(config.pipeline, rate=user.rate), world.task, user, brain, config.seed)
-    watcher = Watcher(user, brain, pipeline, config.feedback)
+    way = way_to_steer(config.brain)
+    user, brain = User(1 / world.period), make_brain(config.brain, way.electrodes)
+    asked = way.pipeline if config.pipeline == SLOW_POTENTIALS else config.pipeline
+    pipeline = fitted_pipeline(replace(asked, rate=user.rate), world.task, user, brain, config.seed, way.imagine)
+    watcher = Watcher(user, brain, pipeline, config.feedback, way.imagine)
     largest = user.max_speed if isinstance(world, LedWorld) else float(world.most.max())
     controller = RecurrentController(config.controller, len(pipeline.names), size, largest)
     return Trained(controller, watched_practice(world, watcher, controller, training.batch), watcher)
@@ -266,7 +270,7 @@ def try_in_environment(config: TrainBPTT, trained: Trained, options: dict[str, A
         many = make_vec(config.env, count, 1, **options)
         if trained.watcher:
             person = trained.watcher
-            loop = ClosedLoop(many, person.user, person.brain, person.pipeline)
+            loop = ClosedLoop(many, person.user, person.brain, person.pipeline, person.imagine)
             episodes += run_closed_loop(loop, trained.controller, config.seed + done)
         else:
             policy = policy_for(stored_policy(config, trained, options, {}), count)
@@ -283,7 +287,10 @@ def store(config: TrainBPTT, trained: Trained, options: dict[str, Any], history:
     """Write the controller: with its pipeline, or as a policy of the environment."""
     if trained.watcher:
         pipeline, command = trained.watcher.pipeline, options["command"]
-        save_checkpoint(Checkpoint(trained.controller, pipeline, command, config.env, history=history), folder)
+        steer = way_to_steer(config.brain).name
+        save_checkpoint(
+            Checkpoint(trained.controller, pipeline, command, config.env, steer=steer, history=history), folder
+        )
     else:
         save_policy(stored_policy(config, trained, options, history), folder)
 

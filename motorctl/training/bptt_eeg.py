@@ -18,8 +18,8 @@ from torch import Tensor
 from motorctl.agents import RecurrentController
 from motorctl.dynamics.rollout import flatten
 from motorctl.envs import Reach
-from motorctl.evaluation.closed_loop import SETTLING
-from motorctl.person.brain import Brain
+from motorctl.evaluation.closed_loop import SETTLING, Imagery
+from motorctl.person.brain import Brain, BrainState
 from motorctl.person.person import samples_per_step
 from motorctl.person.user import User
 from motorctl.signals.batch_pipeline import BatchPipeline
@@ -63,12 +63,14 @@ class Watcher:
         user, brain: as simulated.
         pipeline: fitted.
         feedback: whether gradients go through what the person sees: what a command now makes the person intend later.
+        imagine: what the person imagines to steer; by default a movement of the right hand is intended itself.
     """
 
     user: User
     brain: Brain
     pipeline: Pipeline
     feedback: bool = True
+    imagine: Imagery | None = None
 
 
 def watched_practice(
@@ -76,7 +78,6 @@ def watched_practice(
 ) -> Practice:
     """Episodes of a controller that reads the EEG of somebody who watches; it gives commands in physical units."""
     user, brain, pipeline = watcher.user, watcher.brain, BatchPipeline(watcher.pipeline)
-    samples = samples_per_step(user.rate, brain)
 
     def practice(steps: int, seed: int) -> Movement:
         torch.manual_seed(seed)  # of dropout
@@ -86,14 +87,14 @@ def watched_practice(
         hidden = controller.initial_state(batch)
         person = int(seeding.np_random(seed)[0].integers(2**31))  # as `ClosedLoop`, so that both give the same episodes
         seen = user.initial_state(person)
-        rest = torch.zeros(batch, round(SETTLING * user.rate) * samples, 2)
+        rest = torch.zeros(batch, round(SETTLING * user.rate) * samples_per_step(user.rate, brain), 2)
         eeg, alive = brain.emit(rest, brain.initial_state(batch, person))
         _, filled = pipeline.process(eeg)
         rows = []
         for target, row in zip(targets.unbind(1), inputs.unbind(1), strict=True):
             hand = world.hand(state)[:, :2]
             intention, seen = user.intend(hand if watcher.feedback else hand.detach(), target[:, :2], seen)
-            eeg, alive = brain.emit(intention[:, None].expand(-1, samples, -1), alive)
+            eeg, alive = given_off(brain, user, intention[:, None], alive, watcher.imagine)
             features, filled = pipeline.process(eeg, filled)
             command, hidden = controller(features[:, -1:], hidden)
             control = Bounded.apply(command[:, 0], world.least, world.most)  # type: ignore[no-untyped-call]
@@ -106,7 +107,17 @@ def watched_practice(
     return practice
 
 
-def fitted_pipeline(config: PipelineConfig, task: Reach, user: User, brain: Brain, seed: int) -> Pipeline:
+def given_off(
+    brain: Brain, user: User, intentions: Tensor, state: BrainState, imagine: Imagery | None
+) -> tuple[Tensor, BrainState]:
+    """EEG while ``intentions (batch, step, 2)`` (m/s) last, a control period each, and the brain's new state."""
+    held = intentions.repeat_interleave(samples_per_step(user.rate, brain), dim=1)
+    return brain.emit(held, state) if imagine is None else brain.emit(torch.zeros_like(held), state, imagine(held))
+
+
+def fitted_pipeline(
+    config: PipelineConfig, task: Reach, user: User, brain: Brain, seed: int, imagine: Imagery | None = None
+) -> Pipeline:
     """A pipeline, calibrated and scaled on the EEG of a person who watches the expert's hand."""
     sessions, seconds = FITTED_ON
     steps = round(seconds * user.rate)
@@ -115,9 +126,8 @@ def fitted_pipeline(config: PipelineConfig, task: Reach, user: User, brain: Brai
     for hand, target in zip(hands.unbind(1), targets.unbind(1), strict=True):
         intention, seen = user.intend(hand[:, :2], target[:, :2], seen)
         intended.append(intention)
-    held = torch.stack(intended, dim=1).repeat_interleave(samples_per_step(user.rate, brain), dim=1)
-    eeg, _ = brain.emit(held, brain.initial_state(sessions, seed))
-    times = np.arange(1, held.shape[1] + 1) / brain.rate
+    eeg, _ = given_off(brain, user, torch.stack(intended, dim=1), brain.initial_state(sessions, seed), imagine)
+    times = np.arange(1, eeg.shape[1] + 1) / brain.rate
     chunks = [Chunk(samples.numpy(), times) for samples in eeg]
     calibrated = Pipeline(config, brain.info).calibrate(chunks)
     return calibrated.fit([calibrated.process(chunk)[0] for chunk in chunks])

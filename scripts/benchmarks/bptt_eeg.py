@@ -1,10 +1,11 @@
 """What backpropagation through person, decoder and limb buys over imitation, at equal data:
 `python scripts/benchmarks/bptt_eeg.py --json F`.
 
-Three ways to train the same network, with as many updates on as many seconds of EEG of the same simulated person:
+Three ways to train the same network, with as many updates on as many seconds of EEG of as many simulated people, who
+steer as their brain allows (`motorctl.training.steering`):
 
-imitation        the environment's expert moves the hand, now and then off its path (Laskey et al. 2017, CoRL), a person
-                 watches; the network learns the command that the expert gave to what the person had seen
+imitation        the expert moves the hand, now and then off its path (Laskey et al. 2017, CoRL), a person watches; the
+                 network learns the command that the expert would give to what the person had seen
 bptt             the network moves the hand, a person watches, and the loss is what the movement cost
 bptt_no_feedback the same, but no gradient goes through what the person sees
 
@@ -29,7 +30,7 @@ import torch
 from scipy.stats import t as student
 from torch import Tensor
 
-from motorctl.agents import ControllerConfig, RecurrentController
+from motorctl.agents import RecurrentController
 from motorctl.envs import expert, make_vec
 from motorctl.evaluation.closed_loop import SETTLING, ClosedLoop, run_closed_loop
 from motorctl.evaluation.episodes import summarize_episodes
@@ -38,13 +39,13 @@ from motorctl.person.person import samples_per_step
 from motorctl.person.user import User
 from motorctl.runs import plain, write_json
 from motorctl.signals.batch_pipeline import BatchPipeline
-from motorctl.signals.pipeline import PipelineConfig
 from motorctl.threads import one_thread
 from motorctl.training.bptt import BPTTConfig, train_through_limb
-from motorctl.training.bptt_eeg import Watcher, fitted_pipeline, watched_practice
+from motorctl.training.bptt_eeg import Watcher, fitted_pipeline, given_off, watched_practice
 from motorctl.training.bptt_losses import TaskLoss, total_loss
 from motorctl.training.led_world import LedWorld
 from motorctl.training.limb_world import LimbWorld, reaching_environment
+from motorctl.training.steering import Way, way_to_steer
 
 ENVIRONMENT = "motorctl/ArmReach-v0"
 LOSS = TaskLoss(effort=0.01, jerk=0.0, hidden=0.0, hidden_change=0.0)
@@ -53,7 +54,6 @@ PUSH, PUSH_SECONDS = 0.2, 0.4
 METHODS = "imitation", "bptt_no_feedback", "bptt"
 BESIDE = "json", "seeds", "methods"
 """Options that a network does not depend on."""
-PIPELINE = PipelineConfig(amplitude_band=(0.0, 8.0), power_bands=())
 
 Cost = Callable[[int, int], Tensor]
 
@@ -67,6 +67,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--horizon", type=float, default=1.6, help="length of the last episodes (s)")
     parser.add_argument("--episodes", type=int, default=200, help="in MuJoCo, for each network")
+    parser.add_argument("--time-limit", type=float, default=4.0, help="of these (s)")
     parser.add_argument("--command", choices=("velocity", "muscles"), default="velocity")
     parser.add_argument("--brain", choices=("ideal", "realistic", "hard"), default="ideal")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
@@ -113,19 +114,19 @@ def interval(values: list[float], name: str) -> dict[str, Any]:
 
 def trained_and_tried(method: str, seed: int, asked: argparse.Namespace) -> dict[str, Any]:
     """One network, and how it does in MuJoCo."""
-    started = time.perf_counter()
-    options = {"command": asked.command}
+    started, way = time.perf_counter(), way_to_steer(asked.brain)
+    options = {"command": asked.command, "control_rate": way.pipeline.rate}
     env = reaching_environment(ENVIRONMENT, options)
     world = LedWorld(env) if asked.command == "velocity" else LimbWorld(env, options)
-    user, brain = User(env.control_rate), make_brain(asked.brain)
-    pipeline = fitted_pipeline(PIPELINE, world.task, user, brain, seed)
-    watcher = Watcher(user, brain, pipeline, feedback=method == "bptt")
+    user, brain = User(env.control_rate), make_brain(asked.brain, way.electrodes)
+    pipeline = fitted_pipeline(way.pipeline, world.task, user, brain, seed, way.imagine)
+    watcher = Watcher(user, brain, pipeline, method == "bptt", way.imagine)
     torch.manual_seed(seed)
     scale = user.max_speed if asked.command == "velocity" else 1.0
-    controller = RecurrentController(ControllerConfig(), len(pipeline.names), len(world.most), scale)
+    controller = RecurrentController(way.controller, len(pipeline.names), len(world.most), scale)
     config = BPTTConfig(asked.iterations, asked.batch, first_horizon=0.6, horizon=asked.horizon)
     if method == "imitation":
-        cost = imitation_cost(world, watcher, controller, asked.batch, options)
+        cost = imitation_cost(world, watcher, controller, asked.batch, options, way)
     else:
         practice = watched_practice(world, watcher, controller, asked.batch)
 
@@ -133,7 +134,10 @@ def trained_and_tried(method: str, seed: int, asked: argparse.Namespace) -> dict
             return total_loss(practice(steps, own), LOSS, world.period)
 
     train_through_limb(cost, controller, config, world.period, seed)
-    loop = ClosedLoop(make_vec(ENVIRONMENT, asked.episodes, 1, **options), user, brain, pipeline)
+    if method == "imitation":
+        controller.scale *= way.gain  # the expert's command is too much for a loop that is slow to notice
+    many = make_vec(ENVIRONMENT, asked.episodes, 1, **options, time_limit=asked.time_limit)
+    loop = ClosedLoop(many, user, brain, pipeline, way.imagine)
     tried = summarize_episodes(run_closed_loop(loop, controller, seed))
     return tried | {"seconds": time.perf_counter() - started}
 
@@ -144,10 +148,14 @@ def imitation_cost(
     controller: RecurrentController,
     batch: int,
     options: dict[str, Any],
+    way: Way,
 ) -> Cost:
-    """Squared error of the network's command and the expert's, in units of the network's scale."""
+    """Squared error of the network's command and the expert's, in units of the network's scale. The hand of those who
+    steer by imagery is slow (:data:`~motorctl.training.steering.SLOW_HAND`)."""
     many = make_vec(ENVIRONMENT, batch, 1, **options)
     act, pipeline = expert(many), BatchPipeline(watcher.pipeline)
+    if options["command"] == "velocity":
+        act = lambda info: many.to_action(way.expert(info["shown_position"], info["target_position"]))  # noqa: E731
     user, brain = watcher.user, watcher.brain
     samples, late = samples_per_step(user.rate, brain), user.delay_steps
     decay = np.exp(-1 / (PUSH_SECONDS * user.rate))
@@ -163,11 +171,12 @@ def imitation_cost(
             intentions.append(intention)
             actions.append(act(info))
             push = decay * push + (1 - decay**2) ** 0.5 * PUSH * rng.standard_normal(push.shape)
-            _, _, _, _, info = many.step(actions[-1] + push)
+            _, _, _, _, info = many.step(way.hand_speed * (actions[-1] + push))
         rest = torch.zeros(batch, round(SETTLING * user.rate) * samples, 2)
-        held = torch.stack(intentions, dim=1).repeat_interleave(samples, dim=1)
-        eeg, _ = brain.emit(torch.cat([rest, held], dim=1), brain.initial_state(batch, seed))
-        features, _ = pipeline.process(eeg)
+        eeg, alive = brain.emit(rest, brain.initial_state(batch, seed))
+        _, filled = pipeline.process(eeg)
+        eeg, _ = given_off(brain, user, torch.stack(intentions, dim=1), alive, watcher.imagine)
+        features, _ = pipeline.process(eeg, filled)
         commands, _ = controller(features[:, -steps:], controller.initial_state(batch))
         shares = (torch.from_numpy(np.stack(actions, axis=1)).float() + 1) / 2
         wanted = world.least + shares * (world.most - world.least)

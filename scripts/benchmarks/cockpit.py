@@ -38,16 +38,21 @@ from motorctl.training.checkpoint import load_checkpoint
 
 DEVICE = """
 import sys, threading, numpy as np
+from motorctl.priority import hurry
 from motorctl.signals.headset import stream_chunks
 from motorctl.signals.lsl import LSLSink, hush
 from motorctl.signals.stream import Channel, StreamInfo
 hush()
 name, rate, labels = sys.argv[1], float(sys.argv[2]), sys.argv[3:]
 random = np.random.default_rng(0)
-noise = lambda count: 10 * random.standard_normal((count, len(labels))).astype(np.float32)
+def noise(count):
+    hurry()  # a headset is a machine of its own; liblsl has a new thread for each that listens
+    return 10 * random.standard_normal((count, len(labels))).astype(np.float32)
 with LSLSink(StreamInfo(name, "EEG", rate, tuple(map(Channel, labels)))) as sink:
     stream_chunks(sink.send, rate, noise, chunk_seconds=0.004, stop=threading.Event())
 """
+CLICK = "button => { const now = performance.timeOrigin + performance.now(); button.click(); return now; }"
+"""Clicks, and gives when (ms of Unix time): what Playwright takes to ask for it is nobody's waiting."""
 BROWSER = ["--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader"]
 SETTLE = 8.0
 """Before anything is measured (s)."""
@@ -155,8 +160,7 @@ def stop(page: Page, events: MarkerInlet) -> float:
     events.read()
     button = page.get_by_role("button", name="Stop", exact=True).element_handle()
     assert button
-    clicked = float(local_clock())
-    button.evaluate("button => button.click()")
+    clicked = button.evaluate(CLICK) / 1e3 - (time.time() - local_clock())  # on LSL's clock
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         for stamp, text in events.read(0.2):

@@ -5,7 +5,8 @@ Keys: `<env>.<brain>.<method>.success_rate`, `.low`, `.high` and `.time_to_targe
 the time that people had (Wolpaw & McFarland 2004); `.default.success_rate`, `.low`, `.high` within the environment's
 own time limit, of the same reaches; `.wall_seconds` a seed, `.offline_r`; `<env>.<brain>.eeg_seconds_per_second`. Each
 is the mean over seeds, success with Student's t interval. `chance` is the cloned controller given the EEG of somebody
-else. `<env>.<brain>.gain.dagger` and `.gain.adaptation` are the differences to `cloning` of the same seed.
+else. `<env>.<brain>.gain.dagger` is the difference to `cloning` of the same seed, `.gain.adaptation` that to
+`unadapted`, the same people with the controller as DAgger left it.
 
 Cloning and DAgger have equal data: as many people watch the expert for cloning as watch and act for DAgger. The same
 people try both. For adaptation others use the controller that DAgger left, and it is fitted to each of them, who goes
@@ -19,7 +20,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,7 @@ from scipy.stats import t as student
 
 from motorctl.envs import time_limit
 from motorctl.errors import ConfigurationError, MotorctlError
-from motorctl.evaluation.closed_loop import ClosedLoop, Decide, run_closed_loop
+from motorctl.evaluation.closed_loop import ClosedLoop, Decide, Moment, run_closed_loop
 from motorctl.evaluation.episodes import Episode, summarize_episodes
 from motorctl.evaluation.metrics import mean_pearson_r
 from motorctl.person.brain import make_brain
@@ -42,7 +44,7 @@ from motorctl.training.adaptation import AdaptationConfig
 from motorctl.training.checkpoint import Checkpoint
 from motorctl.training.dagger import DaggerConfig, act, watch
 from motorctl.training.imitation import ImitationConfig, decode, train
-from motorctl.training.in_loop import adapt_people, go_on, in_groups, one_each
+from motorctl.training.in_loop import adapt_people, go_on, in_groups, one_each, stand_still
 from motorctl.training.sequence import Sequence
 from motorctl.training.simulated import (
     OTHERS,
@@ -59,9 +61,11 @@ from motorctl.training.steering import way_to_steer
 ENVIRONMENTS = ("ArmReach", "ArmCenterOut")
 BRAINS = ("ideal", "realistic", "hard")
 METHODS = ("cloning", "dagger", "adaptation")
+OVER = {"dagger": "cloning", "adaptation": "unadapted"}
+"""What each is held against."""
 SESSIONS = {"ideal": 4, "realistic": 20, "hard": 20}
 """People who watch before DAgger, and who act in each of its rounds."""
-BRIEF = AdaptationConfig(training=ImitationConfig(epochs=10, learning_rate=2e-3, weight_decay=0.0, lane=15, horizon=2))
+BRIEF = AdaptationConfig(training=ImitationConfig(epochs=10, learning_rate=2e-4, weight_decay=0.0, lane=15, horizon=2))
 Figures = dict[str, Any]
 
 
@@ -83,7 +87,7 @@ class Benchmark:
     """How long each person watches or acts (s)."""
     rounds: int = 2
     """Of DAgger."""
-    adapted: int = 8
+    adapted: int = 16
     """People whom each controller is adapted to."""
     adapted_reaches: int = 3
     """Of each of them."""
@@ -149,7 +153,7 @@ class Cell:
             ]
             wall = (watched + seconds) / self.config.seeds
             found[method] = [{"offline_r": r, "wall_seconds": wall} for r in offline]
-        adapted, episodes = self.adapt(learned)
+        adapted, episodes, found["unadapted"] = self.adapt(learned)
         found["adaptation"] = [figures | {"wall_seconds": adapted / self.config.seeds} for figures in episodes]
         for method, controllers in (("cloning", cloned), ("dagger", learned)):
             decide = in_groups([ready(one, self.brain) for one in controllers])
@@ -176,16 +180,22 @@ class Cell:
                 train(checkpoint.controller, own, how.training, self.way.pipeline.rate)
         return checkpoints
 
-    def adapt(self, checkpoints: list[Checkpoint]) -> tuple[float, list[Figures]]:
-        """Seconds that it took, and success of people with a controller that was fitted to them."""
+    def adapt(self, checkpoints: list[Checkpoint]) -> tuple[float, list[Figures], list[Figures]]:
+        """Seconds that it took, and success of people with a controller that was fitted to them, and without."""
         loop, started = self.loop(self.config.adapted), time.perf_counter()
-        adapted, moment = adapt_people(
-            checkpoints, loop, self.config.minutes, BRIEF, self.config.seed + 3 * OTHERS, self.way.gain
-        )
+        seed, minutes = self.config.seed + 3 * OTHERS, self.config.minutes
+        adapted, moment = adapt_people(checkpoints, loop, minutes, BRIEF, seed, self.way.gain)
         seconds = time.perf_counter() - started
-        decide = one_each([ready(one, self.brain) for one in adapted])
+        with_it = self.next_reaches(loop, moment, one_each([ready(one, self.brain) for one in adapted]))
+        act(loop, in_groups(checkpoints), 60 * minutes, seed, self.way.gain)  # the same minutes of the same people
+        own = [replace(one, controller=deepcopy(one.controller)) for one in checkpoints]
+        without = self.next_reaches(loop, stand_still(loop), in_groups([ready(one, self.brain) for one in own]))
+        return seconds, with_it, without
+
+    def next_reaches(self, loop: ClosedLoop, moment: Moment, decide: Decide) -> list[Figures]:
+        """Success of those who go on."""
         episodes, _ = go_on(loop, moment, decide, self.config.adapted_reaches)
-        return seconds, [self.figures(group) for group in self.groups(episodes)]
+        return [self.figures(group) for group in self.groups(episodes)]
 
     def try_out(self, decide: Decide) -> list[Figures]:
         """Success with each seed's controller, of people who are the same for every method."""
@@ -231,8 +241,7 @@ def over_seeds(found: dict[str, list[Figures]], of_all: Figures) -> dict[str, An
         for name in ("time_to_target", "offline_r", "wall_seconds"):
             if values := [f[name] for f in seeds if f.get(name) is not None]:
                 results[method][name] = float(np.mean(values))
-    rates = {method: results[method]["seeds"] for method in METHODS}
-    gains = {m: np.subtract(rates[m], rates["cloning"]).tolist() for m in METHODS[1:]}
+    gains = {m: np.subtract(results[m]["seeds"], results[other]["seeds"]).tolist() for m, other in OVER.items()}
     return results | {"gain": {method: interval(values, -1.0, 1.0) for method, values in gains.items()}} | of_all
 
 
@@ -250,14 +259,14 @@ def table(results: dict[str, Any]) -> Table:
     shown = Table("environment", "brain", "method", "within 10 s", "in the environment's time", "time, s", "offline r")
     for env in ENVIRONMENTS:
         for brain, of in results.get(env, {}).items():
-            for method in (*METHODS, "chance"):
+            for method in (*METHODS, "unadapted", "chance"):
                 own = of[method]
                 ends = [f"{v['success_rate']:.2f} ({v['low']:.2f} to {v['high']:.2f})" for v in (own, own["default"])]
                 rest = [f"{own[name]:.2f}" if name in own else "" for name in ("time_to_target", "offline_r")]
                 shown.add_row(env, brain, method, *ends, *rest)
             for method, gain in of["gain"].items():
                 text = f"{gain['success_rate']:+.2f} ({gain['low']:+.2f} to {gain['high']:+.2f})"
-                shown.add_row(env, brain, f"{method} over cloning", text, "", "", "")
+                shown.add_row(env, brain, f"{method} over {OVER[method]}", text, "", "", "")
     return shown
 
 

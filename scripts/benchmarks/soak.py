@@ -52,6 +52,8 @@ ATTACK_EVERY = 20.0
 """Mean time between two attacks on a process (s)."""
 RECOVERY = 8.0
 """Time after which the limb must move again (s): to find the headset, to hear it, to settle, on a busy machine."""
+STOPPED = 5.0
+"""Longest time that a process is stopped for (s)."""
 LATE = 0.25
 """How much later than the deadline a decision may be seen to be (s): sending, receiving, a busy machine."""
 NOTICED = 0.5
@@ -212,7 +214,7 @@ def attack(live: psutil.Process, headset: Headset, rng: np.random.Generator, att
     there = processes(live) | {"headset": psutil.Process(headset.process.pid)}
     if one := there.get(what.split()[1]):
         one.send_signal(signal.SIGSTOP)
-        time.sleep(rng.uniform(0.3, 2.0 if what == "stop live" else 5.0))
+        time.sleep(rng.uniform(0.3, 2.0 if what == "stop live" else STOPPED))
         one.send_signal(signal.SIGCONT)
 
 
@@ -314,7 +316,8 @@ def wrong_phases(
     moved = (phases == "running") & (age > safety["hold_after"] + LATE)
     held = (phases == "holding") & (age > safety["stop_after"] + LATE)
     breaks = usable[1:][np.diff(usable) > 0.05]
-    disturbed = np.sort(np.concatenate([[usable[0], ready[0]], breaks, [t + 5.0 for _, t in attacks]]))
+    attacked = [t + s for _, t in attacks for s in (0.0, STOPPED)]
+    disturbed = np.sort(np.concatenate([[usable[0], ready[0]], breaks, attacked]))
     since = ready - disturbed[(np.searchsorted(disturbed, ready, "right") - 1).clip(0)]
     idle = (phases != "running") & (since > RECOVERY) & (age < 0.05)
     # A machine that stalls holds the limb for a moment, which is right; what counts is that it goes on.

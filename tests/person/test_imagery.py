@@ -23,8 +23,8 @@ from motorctl.person.user import User
     [
         ((1.0, 0.0), {"right"}, {"left"}),
         ((-1.0, 0.0), {"left"}, {"right"}),
-        ((0.0, 1.0), set(), {"feet", "tongue"}),
-        ((0.0, -1.0), {"feet", "tongue"}, set()),
+        ((0.0, 1.0), {"right", "left"}, {"feet", "tongue"}),
+        ((0.0, -1.0), {"feet", "tongue"}, {"right", "left"}),
     ],
 )
 def test_each_direction_is_more_of_some_and_less_of_others(

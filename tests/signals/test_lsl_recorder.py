@@ -89,6 +89,22 @@ def test_a_stream_that_is_back_goes_on_and_one_of_another_form_is_a_stream_of_it
     assert [kind for kind in told(journal) if kind != "gap"] == ["lost", "back"] * 2
 
 
+def test_a_loss_is_told_from_when_all_that_was_sent_had_come(device, stream_name, recording):
+    """A recorder that was held up finds what its socket has kept, and cannot know what was behind it."""
+    device.open(stream_name)
+    stream = recording.begin(stream_name)
+    device.push(stream_name, [[1, 1]])
+    recording.until(lambda: stream.samples == 1)
+    looked = pylsl.local_clock()
+    device.push(stream_name, [[2, 2]])
+    device.close(stream_name)  # while nobody looks
+    recording.until(lambda: stream.losses == 1)
+    journal, _ = recording.written()
+    when = journal["time_stamps"][0]
+    (text,) = journal["time_series"][0]
+    assert when - float(text.split(" for ")[1].removesuffix(" s")) <= looked
+
+
 def told(journal):
     """What a journal says, in short."""
     return [text.split(": ", 2)[1] for (text,) in journal["time_series"]]

@@ -19,6 +19,7 @@ from motorctl.training import bptt_eeg
 from motorctl.training.bptt_eeg import Bounded, Watcher, fitted_pipeline, watched_practice
 from motorctl.training.led_world import LedWorld
 from motorctl.training.limb_world import LimbWorld, reaching_environment
+from motorctl.training.steering import way_to_steer
 
 ENVIRONMENT, SEED = "motorctl/ArmReach-v0", 4
 Command = Literal["velocity", "muscles"]
@@ -41,16 +42,34 @@ def controller_of(world: LimbWorld | LedWorld, watcher: Watcher) -> RecurrentCon
     return RecurrentController(ControllerConfig(widths=(8,)), len(watcher.pipeline.names), size, scale=0.4)
 
 
+@pytest.fixture
+def imagining(monkeypatch: pytest.MonkeyPatch) -> tuple[LedWorld, Watcher]:
+    """Somebody who steers by imagery, at 25 control steps a second."""
+    monkeypatch.setattr(bptt_eeg, "FITTED_ON", (2, 4.0))
+    way = way_to_steer("realistic")
+    env = reaching_environment(ENVIRONMENT, {"command": "velocity", "control_rate": way.pipeline.rate})
+    world, user, brain = LedWorld(env), User(way.pipeline.rate), make_brain("realistic", way.electrodes)
+    pipeline = fitted_pipeline(way.pipeline, world.task, user, brain, 0)
+    return world, Watcher(user, brain, pipeline, imagine=way.imagine)
+
+
 both = pytest.mark.parametrize("parts", ["velocity", "muscles"], indirect=True)
 
 
 @both
 def test_practice_is_the_closed_loop(parts: tuple[LimbWorld | LedWorld, Watcher]) -> None:
-    world, watcher = parts
+    assert_practice_is_the_closed_loop(*parts)
+
+
+def test_practice_by_imagery_is_the_closed_loop(imagining: tuple[LedWorld, Watcher]) -> None:
+    assert_practice_is_the_closed_loop(*imagining)
+
+
+def assert_practice_is_the_closed_loop(world: LimbWorld | LedWorld, watcher: Watcher) -> None:
     controller, steps = controller_of(world, watcher), 20
     movement = watched_practice(world, watcher, controller, 3)(steps, SEED)
-    env = make_vec(ENVIRONMENT, 3, 1, command=world.env.command)
-    loop = ClosedLoop(env, watcher.user, watcher.brain, watcher.pipeline)
+    env = make_vec(ENVIRONMENT, 3, 1, command=world.env.command, control_rate=watcher.user.rate)
+    loop = ClosedLoop(env, watcher.user, watcher.brain, watcher.pipeline, watcher.imagine)
     moment, state = loop.reset(SEED), controller.initial_state(3)
     for step in range(steps):
         assert movement.target[:, step].numpy() == pytest.approx(moment.info["target_position"], abs=1e-6)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from dataclasses import dataclass
 
@@ -16,8 +15,6 @@ from motorctl.runtime.cockpit.run import Run
 from motorctl.runtime.record import end_with_stdin
 from motorctl.signals.lsl import hush
 
-NICE = 10
-"""By how much the cockpit stands back behind the loop, where the system lets it (Unix's niceness)."""
 READY = "Cockpit at"
 """First words of the line that says where the page is."""
 
@@ -52,7 +49,6 @@ def cockpit(config: CockpitConfig) -> None:
         ConfigurationError: an option has a value that cannot be used, or the page's library is not installed.
     """
     hush()
-    os.nice(NICE)
     over = threading.Event()
     if config.while_stdin:
         threading.Thread(target=end_with_stdin, args=(over,), daemon=True).start()

@@ -111,8 +111,8 @@ def guarded(check: Check) -> Iterator[None]:
 
     A browser that opens a connection ahead and closes it unused is no error: websockets would print a traceback.
 
-    viser has no hook for the first. So that a viser that serves in another way is never open to all, one that has not come
-    through here is an error.
+    viser has no hook for the first. So that a viser that serves in another way is never open to all, one that has not
+    come through here is an error.
 
     Raises:
         RuntimeError: nothing has begun to be served.

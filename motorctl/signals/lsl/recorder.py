@@ -89,7 +89,8 @@ class RecordedStream:
         self._block: Block | None = None  # not yet written
         self._events: deque[Event] = deque()
         self._timeline: Timeline | None = None
-        self._away = self._heard = float("nan")  # since when; when something came last
+        self._away = self._looked = float("nan")  # since when; when somebody looked for samples last
+        self._whole = float("nan")  # until when all that was sent is known to have come
         self._clock_due = self._offset = self._rate = 0.0
 
     def connect(self, found: pylsl.StreamInfo, timeout: float) -> None:
@@ -108,23 +109,25 @@ class RecordedStream:
         Raises:
             OSError: the disk is full; what has come is kept, and waits to be written by the next call.
         """
+        before, self._looked = self._looked, float(pylsl.local_clock())
         try:
             if self._inlet is None:
                 self._wait(say)
                 return
-            while self._write_block(self._inlet) == _PULL:
+            while self._write_block(self._inlet, before) == _PULL:
                 pass
             if time.monotonic() >= self._clock_due:
                 self._write_clock(self._inlet)
         except LostError:
             self.losses += 1
             self._inlet, self._coming, self._away = None, self._appearing(), pylsl.local_clock()
-            quiet = pylsl.local_clock() - self._heard
-            self._tell("lost", f"the stream is gone; nothing has come for {quiet:.3f} s")
+            unsure = pylsl.local_clock() - self._whole
+            self._tell("lost", f"the stream is gone; not all that was sent may have come for {unsure:.3f} s")
             say(f"{self.name} is lost.")
 
-    def _write_block(self, inlet: pylsl.StreamInlet) -> int:
-        """Pull a block and write it; of how many samples."""
+    def _write_block(self, inlet: pylsl.StreamInlet, before: float) -> int:
+        """Pull a block and write it; of how many samples. Of those that have come since one looked ``before`` (s), a
+        loss may have taken others: a recorder that was held up finds what its socket has kept, and no more."""
         if self._block is None:
             values, stamps = inlet.pull_chunk(0.0, _PULL, as_numpy=True)
             texts = values.dtype.kind in "OSU"
@@ -134,7 +137,7 @@ class RecordedStream:
         self._writer.append(self._number, values, stamps)
         self._block = None
         self.samples += len(stamps)
-        self._heard = float(pylsl.local_clock()) if len(stamps) else self._heard
+        self._whole = before if len(stamps) else self._whole
         return len(stamps)
 
     def _look(self, values: NDArray[np.generic], stamps: NDArray[np.float64]) -> None:
@@ -192,7 +195,8 @@ class RecordedStream:
             self._timeline.open_again(float(pylsl.local_clock()))
         if source_id := full.source_id():
             self._fits = lambda other: bool(other.source_id() == source_id)
-        self._clock_due, self._heard = 0.0, float(pylsl.local_clock())
+        self._clock_due, self._looked = 0.0, float(pylsl.local_clock())
+        self._whole = self._looked
         return inlet
 
 
