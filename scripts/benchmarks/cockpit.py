@@ -160,7 +160,7 @@ def stop(page: Page, events: MarkerInlet) -> float:
     events.read()
     button = page.get_by_role("button", name="Stop", exact=True).element_handle()
     assert button
-    clicked = float(button.evaluate(CLICK)) / 1e3 - (time.time() - local_clock())  # on LSL's clock
+    clicked: float = button.evaluate(CLICK) / 1e3 - (time.time() - local_clock())  # on LSL's clock
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         for stamp, text in events.read(0.2):
