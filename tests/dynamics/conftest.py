@@ -5,7 +5,6 @@ from collections.abc import Callable
 import mujoco
 import numpy as np
 import pytest
-from hypothesis import assume
 
 DRIVES = ("motor", "servo", "affine", "muscle", "smooth muscle", "filter", "exact filter", "integrator")
 
@@ -145,9 +144,6 @@ def mj_step() -> Callable[..., tuple[np.ndarray, ...]]:
             mujoco.mj_resetData(model, data)
             data.qpos, data.qvel, data.act, data.ctrl, data.qfrc_applied = row
             mujoco.mj_step(model, data)
-            # Drawn drives may push along a movement so hard that M - h D of implicitfast is not positive definite: then
-            # MuJoCo replaces pivots and warns that the model is wrong.
-            assume(not data.warning[mujoco.mjtWarning.mjWARN_INERTIA].number)
             following.append((data.qpos.copy(), data.qvel.copy(), data.act.copy()))
         return tuple(np.array(part) for part in zip(*following, strict=True))
 

@@ -79,11 +79,25 @@ def test_rollouts_are_mujocos(name, command, states):
     close([positions], [np.array([data.site(site).xpos for site in limb.sites])], 1e-6)
 
 
+def sound(model, qpos, qvel, act, ctrl, force):
+    """Whether MuJoCo itself can take the step: a drawn drive may push along a movement so hard that implicitfast's
+    matrix is not positive definite, and MuJoCo replaces its pivots."""
+    data = mujoco.MjData(model)
+    data.qpos, data.qvel, data.act, data.ctrl, data.qfrc_applied = qpos, qvel, act, ctrl, force
+    mujoco.mj_step(model, data)
+    return not warned(data)
+
+
+def warned(data):
+    return data.warning[mujoco.mjtWarning.mjWARN_INERTIA].number
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(**drawn)
 def test_steps_of_drawn_limbs_are_mujocos(seed, shape, planar, integrator, draw, states, mj_step):
     model = draw(seed, *shape, planar, integrator)
     rows = states(model, 3, seed)
+    assume(all(sound(model, *row) for row in zip(*rows, strict=True)))
     close(step(TorchLimb.from_model(model, dtype=torch.float64), rows), mj_step(model, *rows), 1e-9)
 
 
@@ -97,7 +111,7 @@ def test_rollouts_of_drawn_limbs_are_mujocos(seed, shape, planar, integrator, dr
         data.ctrl = control
         mujoco.mj_step(model, data)
         state = limb.step(state, torch.tensor(control)[None])
-    assume(not data.warning[mujoco.mjtWarning.mjWARN_INERTIA].number)
+    assume(not warned(data))
     assume(np.abs(data.qvel).max() < 100)  # beyond, MuJoCo's own step of this model is not stable
     close([part[0] for part in state], (data.qpos, data.qvel, data.act), 1e-6)
 
