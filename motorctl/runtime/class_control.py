@@ -133,6 +133,7 @@ class ClassDecoder:
         self._patterns: SpatialPatterns | None = checkpoint.patterns
         self.rate = self._patterns.rate if self._patterns else checkpoint.pipeline.config.rate
         self._keep = math.exp(-1 / (control.memory * self.rate))
+        self.next_in = 1 / self.rate  # from the newest row of the pipeline to the network's next (s)
         self._restart, self._sum, self._rows = False, np.zeros(len(commands)), 0
 
     def initial_state(self) -> ClassState:
@@ -145,6 +146,7 @@ class ClassDecoder:
         network, patterns = state.network, state.patterns
         if self._patterns and patterns:
             row, patterns = self._patterns.step(features, patterns)
+            self.next_in = self._patterns.next_in(patterns)
             if row is None:  # rows of the pipeline are samples, of which several make a row for the network
                 return self._command(state.taken), state._replace(patterns=patterns)
             features = row
@@ -233,7 +235,7 @@ class CuedClasses:
 
     def __call__(self, step: Step) -> dict[str, Any] | None:
         """A trial of the environment goes on till its own end."""
-        next_row = step.time - step.newest_age + 1 / self._decoder.rate
+        next_row = step.time - step.newest_age + self._decoder.next_in
         for onset, text in self._markers.read():
             self._end()
             self._cue, self._begun = ((onset, text) if text in self._cues else None), False

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import NamedTuple
 
 import mne  # type: ignore[import-untyped]
@@ -95,11 +96,18 @@ class SpatialPatterns:
         last, seen = state.power.copy(), state.seen
         last[seen % len(last)] = power
         state = PatternState(last, seen + 1)
-        completes = math.floor((seen + 1) * self.rate / self.sampling) > math.floor(seen * self.rate / self.sampling)
-        if not completes or state.seen < len(last):
+        if not self._completes(seen) or state.seen < len(last):
             return None, state
         values = (np.log(np.maximum(last.mean(axis=0), 1e-12)) - self.mean) / self.std
         return values.clip(-LIMIT, LIMIT).astype(np.float32), state
+
+    def next_in(self, state: PatternState) -> float:
+        """From the newest row that has come in to the one that completes the next that goes out (s)."""
+        return next(n for n in count(1) if self._completes(state.seen + n - 1)) / self.sampling
+
+    def _completes(self, seen: int) -> bool:
+        """Whether the row after so many completes one that goes out."""
+        return math.floor((seen + 1) * self.rate / self.sampling) > math.floor(seen * self.rate / self.sampling)
 
 
 class PatternState(NamedTuple):

@@ -228,7 +228,11 @@ def test_without_a_compiler_a_warning_and_the_same_numbers(monkeypatch: pytest.M
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning", "ignore:The .grad:UserWarning")  # torch's own
+@pytest.mark.filterwarnings(  # torch's own
+    "ignore:`torch.jit:DeprecationWarning",
+    "ignore:The .grad:UserWarning",
+    "ignore:The distutils package:DeprecationWarning",
+)
 def test_torch_compile_gives_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """What runs on a GPU, on the CPU; and without a compiler it is said."""
     controller, world = controller_of(ControllerConfig("gru", (4,)), 3, 2).double(), Pendulum()

@@ -154,7 +154,7 @@ def test_a_class_is_kept_until_another_is_probable_enough():
 
     decoder = object.__new__(ClassDecoder)
     decoder._stepper, decoder._commands, decoder._confidence, decoder._patterns = Network(), np.eye(2), 0.7, None
-    decoder.rate, decoder._keep, decoder._restart, decoder._sum, decoder._rows = 8.0, 0.5, False, np.zeros(2), 0
+    decoder._keep, decoder._restart, decoder._sum, decoder._rows = 0.5, False, np.zeros(2), 0
     state = decoder.initial_state()
     given = []
     for logit in (0.1, 0.2, 3.0, 3.0, 0.0, -1.0, -1.0, -3.0, -3.0, -3.0):

@@ -186,9 +186,9 @@ def test_whoever_is_killed_the_recording_can_be_read(
         assert streams[name]["time_stamps"][-1] > before - 1  # at most the last second is missing
     if victim == "headset":
         assert len(streams[limb]["time_stamps"]) == 400
-    told = [text for (text,) in streams["motorctl record"]["time_series"] if "lost" in text]
-    lost = f"{stream_name}: lost: the stream is gone"
-    assert [text.partition(";")[0] for text in told] == [lost] * (victim == "headset")
+    lost = f"{stream_name}: lost"
+    told = [text for (text,) in streams["motorctl record"]["time_series"] if text.startswith(lost)]
+    assert [text.partition(";")[0] for text in told] == [f"{lost}: the stream is gone"] * (victim == "headset")
 
 
 def test_the_cues_of_a_played_recording_say_where_the_targets_are(

@@ -68,10 +68,12 @@ def test_row_by_row_they_are_as_over_a_whole_recording() -> None:
     sequence, _ = mixed(trials=6)
     patterns = fit_patterns([sequence], RATE, 7.0, 0.7)
     whole = patterns.apply(sequence).features
-    state, rows = patterns.initial_state(), []
-    for channels in sequence.features.values:
+    state, rows, due = patterns.initial_state(), [], 0.0
+    for number, channels in enumerate(sequence.features.values):
         row, state = patterns.step(channels, state)
         rows += [row] if row is not None else []
+        assert row is None or number / RATE == pytest.approx(due)  # when it comes was known before
+        due = number / RATE + patterns.next_in(state)
     np.testing.assert_allclose(rows, whole.values[whole.mask.all(axis=1)], atol=1e-5)
 
 
