@@ -92,6 +92,10 @@ class Recorder:
         """Those that have ended, environment by environment."""
         return [episode for own in self._episodes for episode in own]
 
+    def newest(self, environment: int) -> Episode:
+        """The one that ended last."""
+        return self._episodes[environment][-1]
+
     @property
     def ended(self) -> int:
         """How many have ended."""

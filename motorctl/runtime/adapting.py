@@ -31,7 +31,14 @@ from motorctl.runtime.loop import Step
 from motorctl.runtime.operator import Operator
 from motorctl.runtime.safety import Phase
 from motorctl.training.checkpoint import Checkpoint, save_checkpoint
-from motorctl.training.decoder_adaptation import RecursiveLeastSquares, Rule, SmoothBatch, readouts, with_readout
+from motorctl.training.decoder_adaptation import (
+    Intercept,
+    RecursiveLeastSquares,
+    Rule,
+    SmoothBatch,
+    readouts,
+    with_readout,
+)
 from motorctl.training.steering import REACHING, WAYS
 
 Array = NDArray[np.floating]
@@ -46,10 +53,11 @@ MOST_ASSIST = 0.5
 class LearningConfig:
     """How the read-out follows its user."""
 
-    rule: Literal["rls", "smooth-batch"] = "rls"
-    """Recursive least squares, a little with every row, or SmoothBatch, once in a while (Orsborn et al. 2012)."""
+    rule: Literal["rls", "smooth-batch", "intercept"] = "rls"
+    """Recursive least squares, a little with every row, SmoothBatch, once in a while (Orsborn et al. 2012), or the
+    bias alone, after each trial (Wolpaw & McFarland 2004)."""
     half_life: float = 120.0
-    """Time after which a row counts half, or half of the first read-out is left (s)."""
+    """Of rls and smooth-batch: time after which a row counts half, or half of the first read-out is left (s)."""
     batch: float = 30.0
     """How often SmoothBatch changes the read-out (s)."""
     bound: float = 1.0
@@ -63,6 +71,8 @@ class LearningConfig:
         """The rule."""
         if self.rule == "rls":
             return RecursiveLeastSquares(half_life=self.half_life)
+        if self.rule == "intercept":
+            return Intercept()
         return SmoothBatch(batch=self.batch, half_life=self.half_life)
 
 
@@ -129,6 +139,7 @@ class Pupil:
         self._seen: deque[tuple[Array, Array]] = deque(maxlen=round(User.delay * rate) + 1)
         self._wait = self._unanswered = round((User.delay + REACTION) * rate)
         self._target: Array | None = None
+        self._anew = False
         self._told = False
 
     def learn(self, step: Step) -> None:
@@ -139,7 +150,7 @@ class Pupil:
         units = self.decoder.newest_units()
         hand, target = np.array(step.info["shown_position"]), np.array(step.info["target_position"])
         if self._target is None or not np.array_equal(target, self._target):
-            self._unanswered = self._wait
+            self._unanswered, self._anew = self._wait, True
         self._target = target
         if step.phase is not Phase.RUNNING:  # what comes next begins anew
             self._seen.clear()
@@ -150,7 +161,8 @@ class Pupil:
             and step.assist <= MOST_ASSIST
             and np.isfinite(units).all()
         ):
-            self.decoder.learner.learn(units, self.intended(*self._seen[0]))
+            self.decoder.learner.learn(units, self.intended(*self._seen[0]), self._anew)
+            self._anew = False
         self._unanswered = max(0, self._unanswered - 1)
         self._seen.append((hand, target))
 

@@ -74,13 +74,14 @@ class Learner:
         """Of the process."""
         return self._process.pid
 
-    def learn(self, units: Array, intended: Array) -> None:
-        """One more row: units ``(width,)`` and what was intended ``(command,)``; never waits."""
+    def learn(self, units: Array, intended: Array, anew: bool) -> None:
+        """One more row: units ``(width,)``, what was intended ``(command,)``, and whether a trial begins with it; never
+        waits."""
         if self._rows.qsize() >= _WAITING:
             self.dropped += 1
             return
         self.learned += 1
-        self._rows.put(np.concatenate([units, intended]).astype(float).tobytes())
+        self._rows.put(np.concatenate([units, intended, [anew]]).astype(float).tobytes())
 
     def newest(self) -> Array | None:
         """The read-out ``(command, width + 1)`` if there is a new one; never waits. ``ended`` tells when the process
@@ -117,7 +118,7 @@ def _learn_on(
         while True:
             row = torch.frombuffer(bytearray(rows.recv_bytes()), dtype=torch.float64)[None]
             before = state.readout
-            state = rule.update(row[:, :width], row[:, width:], state)
+            state = rule.update(row[:, :width], row[:, width:-1], row[:, -1] > 0, state)
             if not state.readout.isfinite().all():
                 state = rule.start(first, rate)
             if state.readout is not before:

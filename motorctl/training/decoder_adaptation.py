@@ -2,13 +2,15 @@
 
 What is behind the read-out stays as it was trained, so the recurrent layers are fixed features of the EEG, and the map
 from them to commands is fitted to labels of intention as they come in. Any number of users adapt side by side, each
-with a read-out of its own. Two rules, both of which keep their memory in a state outside:
+with a read-out of its own. Three rules, all of which keep their memory in a state outside:
 
 * :class:`SmoothBatch`: a fit to the last minute or so, blended with what was there (Orsborn, Dangi, Moorman & Carmena
   2012, IEEE Trans. Neural Syst. Rehabil. Eng. 20(4):468-477);
 * :class:`RecursiveLeastSquares`: an update at every row, as Dangi et al. 2014 (Neural Comput. 26(9):1811-1839) do for
   the likelihood of a Kalman filter; here it is the textbook's exponentially weighted least squares (Haykin, Adaptive
-  Filter Theory, chapter on the RLS algorithm).
+  Filter Theory, chapter on the RLS algorithm);
+* :class:`Intercept`: the bias alone, after each trial, as the intercepts of those who steer by rhythms are set from
+  the trials before (Wolpaw & McFarland 2004, PNAS 101(51):17849-17854).
 
 Read-outs are ``(user, command, width + 1)`` in the command's unit, the bias last.
 """
@@ -45,8 +47,9 @@ class Rule(Protocol[Memory]):
         """Before anything was seen: ``readout (user, command, width + 1)``, rows at ``rate`` (Hz)."""
         ...
 
-    def update(self, hidden: Tensor, intended: Tensor, state: Memory) -> Memory:
-        """After one more row: units ``(user, width)`` and what was intended ``(user, command)``."""
+    def update(self, hidden: Tensor, intended: Tensor, anew: Tensor, state: Memory) -> Memory:
+        """After one more row: units ``(user, width)``, what was intended ``(user, command)``, and whether the row is
+        the first of a trial ``(user,)``."""
         ...
 
 
@@ -90,7 +93,7 @@ class SmoothBatch:
         kept = float(0.5 ** (self.batch / self.half_life))
         return BatchState(first, *nothing, 0, max(1, round(self.batch * rate)), kept)
 
-    def update(self, hidden: Tensor, intended: Tensor, state: BatchState) -> BatchState:
+    def update(self, hidden: Tensor, intended: Tensor, anew: Tensor, state: BatchState) -> BatchState:
         """See :class:`Rule`."""
         row = with_one(hidden)
         products = state.products + row[:, :, None] * row[:, None]
@@ -146,7 +149,7 @@ class RecursiveLeastSquares:
         inverse = torch.eye(width, dtype=torch.float64).expand(users, -1, -1) / self.prior
         return RecursiveState(readout.double(), inverse, float(0.5 ** (1 / (self.half_life * rate))))
 
-    def update(self, hidden: Tensor, intended: Tensor, state: RecursiveState) -> RecursiveState:
+    def update(self, hidden: Tensor, intended: Tensor, anew: Tensor, state: RecursiveState) -> RecursiveState:
         """See :class:`Rule`."""
         row = with_one(hidden)[:, :, None]
         reached = state.inverse @ row
@@ -155,6 +158,67 @@ class RecursiveLeastSquares:
         inverse = (state.inverse - gain @ reached.mT) / state.forgetting
         symmetric = (inverse + inverse.mT) / 2  # rounding would drive it apart, and then off
         return state._replace(readout=state.readout + surprise @ gain.mT, inverse=symmetric)
+
+
+class InterceptState(NamedTuple):
+    """What :class:`Intercept` remembers; float64. Sums ``(user, 5, command)`` over rows: of 1, of what the first
+    read-out gives, of what was intended, of its square, and of the product of both."""
+
+    readout: Tensor  # (user, command, width + 1)
+    first: Tensor  # as it was at the beginning
+    trial: Tensor  # of the trial under way
+    recent: Tensor  # of those before, fading
+    every: Tensor  # of all of them
+    fading: float  # share of its weight that a row has lost when the next has come
+
+
+@dataclass(frozen=True)
+class Intercept:
+    """After each trial the bias becomes the one with which the commands of the latest trials are right in the mean:
+    ``b = b_first - (mean(y) - k mean(i))``, where the first read-out gave ``y`` when ``i`` was intended, and ``k`` is
+    the slope of the regression of one on the other over all trials so far.
+
+    The power of rhythms wanders by as much as an intention changes it, and what a running mean of the features takes
+    away is in part what was intended meanwhile. A bias that moved within a trial would pull the hand to that trial's
+    target by itself; the targets of past trials tell nothing of the next.
+
+    Raises:
+        ConfigurationError: the memory is not above 0.
+    """
+
+    memory: float = 15.0
+    """Time constant with which trials fade (s)."""
+
+    def __post_init__(self) -> None:
+        check_positive("memory", self.memory)
+
+    def start(self, readout: Tensor, rate: float) -> InterceptState:
+        """See :class:`Rule`."""
+        first = readout.double()
+        nothing = first.new_zeros(len(first), 5, first.shape[1])
+        return InterceptState(first, first, nothing, nothing, nothing, 1 / (self.memory * rate))
+
+    def update(self, hidden: Tensor, intended: Tensor, anew: Tensor, state: InterceptState) -> InterceptState:
+        """See :class:`Rule`."""
+        if anew.any():
+            state = self._after_trial(anew[:, None, None], state)
+        given, wanted = (state.first @ with_one(hidden)[..., None])[..., 0], intended.double()
+        row = torch.stack([torch.ones_like(given), given, wanted, wanted.square(), wanted * given], dim=1)
+        return state._replace(trial=state.trial + row)
+
+    def _after_trial(self, anew: Tensor, state: InterceptState) -> InterceptState:
+        """With the sums of the trials of those who begin another, and the biases that follow."""
+        kept = torch.exp(-state.fading * state.trial[:, :1])
+        recent = torch.where(anew, kept * state.recent + state.trial, state.recent)
+        every = torch.where(anew, state.every + state.trial, state.every)
+        rows, given, wanted, squares, products = every.unbind(1)
+        spread = rows * squares - wanted.square()
+        slope = (rows * products - wanted * given) / spread.clamp_min(1e-12)
+        off = (recent[:, 1] - slope * recent[:, 2]) / recent[:, 0].clamp_min(1.0)
+        readout = state.first.clone()
+        readout[..., -1] -= off
+        trial = torch.where(anew, torch.zeros_like(state.trial), state.trial)
+        return state._replace(readout=readout, trial=trial, recent=recent, every=every)
 
 
 def with_one(hidden: Tensor) -> Tensor:

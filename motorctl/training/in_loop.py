@@ -123,7 +123,7 @@ def use_and_adapt(
     minutes: float,
     seed: int,
     gain: float = 1.0,
-) -> tuple[list[list[tuple[float, bool]]], Tensor]:
+) -> tuple[list[list[tuple[float, Episode]]], Tensor]:
     """A session in which everybody uses a controller whose read-out follows them, each person's on its own.
 
     What is intended is taken to be the expert's command at the hand and target that the person saw; in the target it is
@@ -139,7 +139,7 @@ def use_and_adapt(
         gain: what commands are multiplied by.
 
     Returns:
-        Of each person when each episode ended (s) and whether it succeeded; and the read-outs ``(person, command,
+        Of each person when each episode ended (s), and the episode; and the read-outs ``(person, command,
         width + 1)``.
     """
     people, rate, met = loop.env.num_envs, loop.env.control_rate, Met(loop, loop.reset(seed))
@@ -148,17 +148,21 @@ def use_and_adapt(
     readout = torch.cat([readouts(controller, share) for controller in controllers]).double()
     states = [controller.initial_state(share) for controller in controllers]
     adapted = None if rule is None else rule.start(readout, rate)
-    ended: list[list[tuple[float, bool]]] = [[] for _ in range(people)]
-    for step in range(1, round(60 * minutes * rate) + 1):
+    steps = round(60 * minutes * rate)
+    recorder = Recorder(loop.env, people, steps, {})
+    ended: list[list[tuple[float, Episode]]] = [[] for _ in range(people)]
+    for step in range(1, steps + 1):
         rows = own_scaling(checkpoints, met.moment.features).chunk(len(controllers))
         hidden, states = map(list, zip(*map(units, controllers, rows, states), strict=True))
         every = torch.cat(hidden)
         hand, target = met.seen
         inside = np.linalg.norm(target - hand, axis=1, keepdims=True) <= radius
         if rule is not None:
-            adapted = rule.update(every, torch.from_numpy(np.where(inside, 0.0, met.wanted())), adapted)
+            wanted = torch.from_numpy(np.where(inside, 0.0, met.wanted()))
+            adapted = rule.update(every, wanted, torch.from_numpy(met.moment.done), adapted)
             readout = adapted.readout
         met.go_on((gain * commands(readout, every)).numpy())
+        recorder.add(met.moment.reward, met.moment.done, met.moment.info, {})
         for person in np.flatnonzero(met.moment.done).tolist():
-            ended[person].append((step / rate, bool(met.moment.info["success"][person])))
+            ended[person].append((step / rate, recorder.newest(person)))
     return ended, readout

@@ -13,8 +13,8 @@ seeds) and `episodes`. People: `sessions`, the same user; and users who are `slo
 from random weights on the same minutes).
 
 `<brain>.closed_loop.<decoder>.<user>.half_minute_<k>`: success of episodes that end in the k-th half minute of use,
-begun with the stored controller in another session; decoder `fixed`, `smooth_batch` or `rls`, user `naive` or
-`learning` (has an internal model of the decoder that adapts too).
+begun with the stored controller in another session; decoder `fixed`, `smooth_batch`, `rls` or `intercept`, user `naive`
+or `learning` (has an internal model of the decoder that adapts too).
 
 Seeds run side by side, each with people of its own, which takes a fraction of the time.
 """
@@ -50,7 +50,7 @@ from motorctl.signals.pipeline import Pipeline
 from motorctl.training.adaptation import AdaptationConfig, fine_tune, first_minutes, unfitted
 from motorctl.training.checkpoint import Checkpoint
 from motorctl.training.dagger import watch
-from motorctl.training.decoder_adaptation import RecursiveLeastSquares, SmoothBatch
+from motorctl.training.decoder_adaptation import Intercept, RecursiveLeastSquares, SmoothBatch
 from motorctl.training.imitation import ImitationConfig, train
 from motorctl.training.in_loop import go_on, one_each, stand_still, use_and_adapt
 from motorctl.training.sequence import Sequence
@@ -92,6 +92,7 @@ RULES = {
     "fixed": None,
     "smooth_batch": SmoothBatch(batch=20.0, half_life=30.0),
     "rls": RecursiveLeastSquares(half_life=60.0),
+    "intercept": Intercept(),
 }
 LEARNERS = {"naive": User(RATE), "learning": User(RATE, learning=0.5)}
 SEED = 1000
@@ -252,7 +253,8 @@ def in_use(setting: Setting, stored: list[Checkpoint], config: Benchmark) -> Rat
         ended, _ = use_and_adapt(stored, loop, rule, config.use, SEED + 2 * OTHERS, setting.way.gain)
         for k in range(round(2 * config.use)):
             now = [
-                [s for own in group for at, s in own if 30 * k < at <= 30 * (k + 1)] for group in groups(ended, config)
+                [e.success for own in group for at, e in own if 30 * k < at <= 30 * (k + 1)]
+                for group in groups(ended, config)
             ]
             if rates := [(float(np.mean(own)), len(own)) for own in now if own]:
                 found[f"{decoder}.{learner}.half_minute_{k + 1}"] = rates

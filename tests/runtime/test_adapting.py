@@ -63,7 +63,7 @@ def test_the_learner_finds_what_rows_say_and_stays_within_its_bound(rule: Any) -
     with Learner(first, rule, RATE, bound=0.5) as learner:
         for _ in range(200):
             units = rng.standard_normal(2)
-            learner.learn(units, np.array([1.2 * units[0], 0.9 * units[1]]))
+            learner.learn(units, np.array([1.2 * units[0], 0.9 * units[1]]), False)
         deadline = time.monotonic() + PATIENCE
         found = first
         while abs(found[0, 0] - 1.2) > 0.05 and time.monotonic() < deadline:
@@ -71,7 +71,7 @@ def test_the_learner_finds_what_rows_say_and_stays_within_its_bound(rule: Any) -
         np.testing.assert_allclose(found, [[1.2, 0, 0], [0, 0.9, 0]], atol=0.05)
         for _ in range(500):
             units = rng.standard_normal(2)
-            learner.learn(units, 100 * units)
+            learner.learn(units, 100 * units, False)
         while np.linalg.norm(found - first) < 0.49 * np.linalg.norm(first) and time.monotonic() < deadline:
             found = awaited(learner)
         assert np.linalg.norm(found - first) == pytest.approx(0.5 * np.linalg.norm(first), rel=0.02)
@@ -84,7 +84,7 @@ def test_giving_a_row_never_waits_even_for_a_learner_that_is_held_up() -> None:
         os.kill(learner.pid, signal.SIGSTOP)
         units = np.zeros(128)
         for _ in range(5000):  # 5 MB, more than any pipe holds
-            learner.learn(units, units[:2])
+            learner.learn(units, units[:2], False)
         assert learner.newest() is None
         os.kill(learner.pid, signal.SIGCONT)
         assert learner.dropped > 0
@@ -95,7 +95,7 @@ class Still:
 
     def __init__(self) -> None:
         self.rows: list[np.ndarray[Any, Any]] = []
-        self.learner = SimpleNamespace(ended=False, learn=lambda units, intended: self.rows.append(intended))
+        self.learner = SimpleNamespace(ended=False, learn=lambda units, intended, anew: self.rows.append(intended))
 
     def newest_units(self) -> np.ndarray[Any, Any]:
         return np.ones(3)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from motorctl.agents import ControllerConfig, RecurrentController, Stepper, from_torch
 from motorctl.errors import ConfigurationError
 from motorctl.training.decoder_adaptation import (
+    Intercept,
     RecursiveLeastSquares,
     SmoothBatch,
     commands,
@@ -22,7 +23,8 @@ from motorctl.training.decoder_adaptation import (
 )
 
 RATE = 10.0
-RULES = [SmoothBatch(batch=2.0, half_life=4.0), RecursiveLeastSquares(half_life=4.0)]
+MAPS = [SmoothBatch(batch=2.0, half_life=4.0), RecursiveLeastSquares(half_life=4.0)]
+RULES = [*MAPS, Intercept(memory=2.0)]
 
 
 def rows(users: int, count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -36,10 +38,15 @@ def first(users: int, seed: int = 9) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(seed).standard_normal((users, 2, 4)))
 
 
-def run(rule: Any, hidden: torch.Tensor, intended: torch.Tensor, readout: torch.Tensor) -> Any:
+def begins(row: int, *who: int) -> torch.Tensor:
+    """Whether a trial does: each is of ten rows, the second user's begins three rows later."""
+    return (row - 3 * (torch.tensor(who) == 1)) % 10 == 0
+
+
+def run(rule: Any, hidden: torch.Tensor, intended: torch.Tensor, readout: torch.Tensor, *who: int) -> Any:
     state = rule.start(readout, RATE)
-    for unit, meant in zip(hidden, intended, strict=True):
-        state = rule.update(unit, meant, state)
+    for number, (unit, meant) in enumerate(zip(hidden, intended, strict=True)):
+        state = rule.update(unit, meant, begins(number, *(who or range(len(unit)))), state)
     return state
 
 
@@ -77,7 +84,7 @@ def test_smooth_batch_blends_the_fits_of_its_batches() -> None:
     np.testing.assert_allclose(run(rule, hidden, intended, first(1)).readout[0], expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", MAPS)
 def test_a_read_out_finds_the_map_that_intentions_follow(rule: Any) -> None:
     hidden, _ = rows(3, 600)
     truth = first(3, seed=1)
@@ -86,12 +93,37 @@ def test_a_read_out_finds_the_map_that_intentions_follow(rule: Any) -> None:
     assert (found - truth).norm() < 0.05 * (first(3) - truth).norm()
 
 
+def test_an_intercept_makes_the_latest_trials_right_in_the_mean() -> None:
+    """As two regressions of numpy's say, one over all trials and one over those that have not faded."""
+    hidden, intended = rows(2, 47)
+    found, memory = run(Intercept(memory=2.0), hidden, intended, first(2)).readout, 2.0 * RATE
+    for user, begin in enumerate((0, 3)):
+        last = begin + 40  # what comes after the last whole trial waits
+        x = np.concatenate([hidden[:last, user].numpy(), np.ones((last, 1))], axis=1)
+        given, wanted = x @ first(2)[user].numpy().T, intended[:last, user].numpy()
+        lengths = np.diff([0, *range(begin or 10, last + 1, 10)])
+        weight = np.repeat([np.exp(-lengths[k + 1 :].sum() / memory) for k in range(len(lengths))], lengths)
+        for axis in range(2):
+            slope = np.polyfit(wanted[:, axis], given[:, axis], 1)[0]
+            off = np.average(given[:, axis] - slope * wanted[:, axis], weights=weight)
+            assert found[user, axis, -1] == pytest.approx(float(first(2)[user, axis, -1]) - off)
+    assert torch.equal(found[..., :-1], first(2)[..., :-1])
+
+
+def test_an_intercept_stays_while_a_trial_lasts() -> None:
+    hidden, intended = rows(1, 30)
+    state = run(Intercept(), hidden[:20], intended[:20], first(1))
+    more = Intercept().update(hidden[20], intended[20], torch.tensor([False]), state)
+    assert more.readout is state.readout
+    assert not torch.equal(Intercept().update(hidden[20], intended[20], begins(20, 0), state).readout, state.readout)
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_users_do_not_touch_each_other(rule: Any) -> None:
     hidden, intended = rows(3, 50)
     together = run(rule, hidden, intended, first(3)).readout
     for user in range(3):
-        alone = run(rule, hidden[:, [user]], intended[:, [user]], first(3)[[user]]).readout[0]
+        alone = run(rule, hidden[:, [user]], intended[:, [user]], first(3)[[user]], user).readout[0]
         torch.testing.assert_close(together[user], alone)
 
 
@@ -99,7 +131,7 @@ def test_users_do_not_touch_each_other(rule: Any) -> None:
 def test_the_state_before_can_be_gone_on_from_again(rule: Any) -> None:
     hidden, intended = rows(1, 30)
     state = run(rule, hidden[:19], intended[:19], first(1))
-    once, again = (rule.update(hidden[19], intended[19], state).readout for _ in range(2))
+    once, again = (rule.update(hidden[19], intended[19], begins(20, 0), state).readout for _ in range(2))
     assert torch.equal(once, again)
 
 

@@ -95,7 +95,7 @@ def test_a_read_out_that_follows_its_user_gets_from_nothing_to_targets(rule: Any
     loop = make_loop(2)
     fitted = replace(checkpoint, pipeline=PIPELINE.fit([s.features for s in watch(loop, 6.0, seed=5)[0]]))
     ended, readout = use_and_adapt([fitted], loop, rule, 0.4, seed=3)
-    assert np.mean([success for own in ended for time, success in own if time > 12]) > 0.5
+    assert np.mean([episode.success for own in ended for time, episode in own if time > 12]) > 0.5
     assert readout.shape == (2, 2, 25)
 
 
@@ -104,4 +104,4 @@ def test_without_a_rule_nothing_is_adapted_and_nothing_reached() -> None:
     ended, readout = use_and_adapt(checkpoints, make_loop(2), None, 0.15, seed=0)
     assert torch.equal(readout, torch.cat([readouts(c.controller, 1) for c in checkpoints]).double())
     assert [len(own) for own in ended] == [2, 2]
-    assert all(4.0 <= time <= 9.0 and not success for own in ended for time, success in own)
+    assert all(4.0 <= time <= 9.0 and not episode.success for own in ended for time, episode in own)
