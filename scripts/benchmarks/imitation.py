@@ -10,8 +10,9 @@ else. `<env>.<brain>.gain.dagger` is the difference to `cloning` of the same see
 
 Cloning and DAgger have equal data: as many people watch the expert for cloning as watch and act for DAgger. The same
 people try both. For adaptation others use the controller that DAgger left, and it is fitted to each of them, who goes
-on with it; `intercept` leaves the controller as it is but for its bias, which follows each of them after every trial, from
-the first on, and counts the same reaches. Seeds differ in people and networks; they run side by side, which takes a fraction of the time.
+on with it; `intercept` leaves the controller as it is but for its bias, which follows each of them after every trial,
+from the first on, and counts the same reaches. Seeds differ in people and networks; they run side by side, which takes
+a fraction of the time.
 
 With `--json` of an earlier run of the same configuration, what is in there is not measured again.
 """
