@@ -29,7 +29,7 @@ from motorctl.runtime.reader import Reader
 from motorctl.runtime.real_time import run_live
 from motorctl.runtime.report import number, percent, print_table, summary_rows
 from motorctl.runtime.shuffled import shuffled_success_rate
-from motorctl.runtime.summary import summarize
+from motorctl.runtime.summary import Summary, summarize
 from motorctl.signals.lsl import LSLSource, find_stream, hush
 from motorctl.training.checkpoint import Checkpoint, save_checkpoint
 from motorctl.training.progress import progress_bar
@@ -52,6 +52,9 @@ EXPECTED = {
     "hard": "The hard brain is a person with weak rhythms in a badly fitted cap: expect little more than chance.",
 }
 """What to say of each brain before the loop starts."""
+
+NOTICED = 0.05
+"""Share of a run that the limb may be held or stopped before the table is not to be believed."""
 
 VIDEO_SECONDS = 10.0
 """How much of the run the video shows (s): without a graphics card a picture takes 0.1 s to draw."""
@@ -128,6 +131,8 @@ def demo(config: DemoConfig) -> None:
     print_table(
         console, f"demo: {summary.seconds:.0f} s of closed loop, {config.brain} brain, seed {config.seed}", rows
     )
+    if late := busy(summary):
+        console.print(late)
     draw(steps, config.video and ended != "interrupted", config, folder, console)
     console.print(f"Everything is in {folder}.")
 
@@ -166,6 +171,17 @@ def person_in_headset(name: str, config: DemoConfig) -> Iterator[None]:
         if failed:
             reason = said.decode(errors="replace").strip().splitlines()[-1:]
             raise StreamError(f"The synthetic headset failed: {''.join(reason)}", "Run 'motorctl headset' to see why.")
+
+
+def busy(summary: Summary) -> str:
+    """What to say of a run in which safety held the limb because the headset's samples came late; mostly nothing."""
+    late = summary.phases["holding"] + summary.phases["stopped"]
+    if late < NOTICED * summary.seconds:
+        return ""
+    return (
+        f"For {late:.1f} s samples came too late to move the arm by them: this machine had other work to do than the "
+        "headset and the loop, and what was reached is not what to expect. Run it again with nothing else running."
+    )
 
 
 def draw(steps: list[Step], video: bool, config: DemoConfig, folder: Path, console: Console) -> None:

@@ -66,7 +66,7 @@ BRAINS = ("ideal", "realistic", "hard")
 METHODS = ("cloning", "dagger", "adaptation", "intercept")
 OVER = {"dagger": "cloning", "adaptation": "unadapted", "intercept": "unadapted"}
 """What each is held against."""
-SESSIONS = {"ideal": 4, "realistic": 20, "hard": 20}
+SESSIONS = {"ideal": 4, "realistic": 64, "hard": 20}
 """People who watch before DAgger, and who act in each of its rounds."""
 BRIEF = AdaptationConfig(training=ImitationConfig(epochs=10, learning_rate=2e-4, weight_decay=0.0, lane=15, horizon=2))
 Figures = dict[str, Any]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,13 @@ def test_a_trained_controller_reaches_targets_and_its_shuffled_output_does_not(m
     assert summary.success_rate is not None and summary.success_rate >= 0.9
     shuffled = shuffled_success_rate(steps[:1000], env, seed=5)
     assert shuffled is not None and shuffled < summary.success_rate / 2
+
+
+@pytest.mark.parametrize(("held", "stopped", "said"), [(0.2, 0.0, ""), (0.9, 7.5, "For 8.4 s samples came too late")])
+def test_a_run_on_a_busy_machine_is_told_from_a_good_one(held: float, stopped: float, said: str) -> None:
+    phases = {"idle": 0.0, "armed": 0.6, "running": 11.0, "holding": held, "stopped": stopped}
+    summary = replace(summarize([]), seconds=20.0, phases=phases)
+    assert module.busy(summary).startswith(said) and bool(module.busy(summary)) == bool(said)
 
 
 @pytest.mark.slow
