@@ -151,14 +151,16 @@ def complain(message: str) -> int:
 
 
 def print_overview(words: list[str]) -> int:
-    """Which commands there are; an error unless that is what was asked for."""
-    asked = not words or words[0] in ("-h", "--help", "help")
+    """Which commands there are, or those that begin with the first word, as ``train``; an error unless that is what was
+    asked for."""
     if words and words[0] == "--version":
         from motorctl import __version__
 
         print(f"motorctl {__version__}")
         return 0
-    lines = [f"  {name:18s}{summary}" for name, (_, summary) in COMMANDS.items()]
+    group = [name for name in COMMANDS if words and name.startswith(f"{words[0]} ")]
+    asked = not words or words[1 if group else 0 :][:1] in (["-h"], ["--help"], ["help"])
+    lines = [f"  {name:18s}{COMMANDS[name][1]}" for name in group or COMMANDS]
     usage = ["usage: motorctl COMMAND [OPTIONS]", "", *lines, "", "motorctl COMMAND --help explains each option."]
     if not asked:
         usage.insert(0, f"motorctl: there is no command '{' '.join(words[:2])}'.")

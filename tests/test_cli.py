@@ -31,6 +31,15 @@ def test_the_overview_names_every_command(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out == f"motorctl {__version__}\n"
 
 
+@pytest.mark.parametrize("group", sorted({name.split()[0] for name in COMMANDS if " " in name}))
+def test_a_group_of_commands_lists_its_own(group: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([group, "--help"]) == 0
+    listed = capsys.readouterr().out.split("\n\n")[1]
+    assert [name for name in COMMANDS if f"  {name} " in listed] == [n for n in COMMANDS if n.startswith(f"{group} ")]
+    assert main([group]) == main([group, "fly"]) == 2
+    assert f"no command '{group}'" in capsys.readouterr().err
+
+
 def test_an_unknown_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fly"]) == 2
     assert "no command 'fly'" in capsys.readouterr().err
