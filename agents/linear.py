@@ -28,6 +28,9 @@ class LinearController(Stage):
         commands, state = self(torch.from_numpy(np.asarray(features))[None, None], state)
         return commands[0, 0].numpy(), state
 
+    def prepare(self, state: State) -> None:
+        """All of its little work waits for the row."""
+
 
 class WienerController(LinearController):
     """Every command is a linear map of the last few rows (Carmena et al. 2003, PLoS Biol. 1(2):e42); before the first

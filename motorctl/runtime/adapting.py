@@ -107,6 +107,10 @@ class AdaptiveDecoder:
         weight, bias = self._stepper.readout
         return weight @ self._units + bias, state
 
+    def prepare(self, state: Any) -> None:
+        """As the controller's."""
+        self._stepper.prepare(state)
+
     def newest_units(self) -> Array | None:
         """What the last row was read out of, once."""
         units, self._units = self._units, None

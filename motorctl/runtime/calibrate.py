@@ -216,6 +216,9 @@ class Nobody:
         """Nothing, ``(size,)``."""
         return self._nothing, None
 
+    def prepare(self, state: None) -> None:
+        """There is nothing to prepare."""
+
 
 def demonstration(config: CalibrateConfig, env: Env, cues: Cues) -> ReachingShown | ClassesShown:
     """What moves the limb, and says what is asked for."""

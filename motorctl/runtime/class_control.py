@@ -163,6 +163,10 @@ class ClassDecoder:
         taken = best if mean[best] >= self._confidence else state.taken
         return self._command(taken), ClassState(network, patterns, mean, taken)
 
+    def prepare(self, state: ClassState) -> None:
+        """Work out what of the next step does not wait for its row."""
+        self._stepper.prepare(state.network)
+
     def restart(self) -> None:
         """With the next row, a trial begins."""
         self._restart = True

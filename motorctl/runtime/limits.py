@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -40,10 +41,18 @@ class Limits:
         there. With the bend b, a change s comes to rest after s + (s - b) + (s - 2b) + ..., n + 1 terms above 0, in all
         (n + 1) s - b n (n + 1) / 2.
         """
-        gap = np.clip(wanted, self.low, self.high) - last.command
-        n = np.floor((np.sqrt(1 + 8 * np.abs(gap) / self.bend) - 1) / 2)
-        fastest = np.abs(gap) / (n + 1) + self.bend * n / 2
-        change = np.sign(gap) * np.minimum(fastest, self.step)
-        change = np.clip(change, last.change - self.bend, last.change + self.bend)
-        command = np.clip(last.command + change, self.low, self.high)
+        each = (wanted, *last, self.low, self.high, self.step, self.bend)
+        command = np.array([_approach(*part) for part in zip(*(one.tolist() for one in each), strict=True)])
         return Given(command, command - last.command)
+
+
+def _approach(
+    wanted: float, before: float, change_before: float, low: float, high: float, step: float, bend: float
+) -> float:
+    """The next command of one component: its few numbers are dealt with sooner without arrays, and a command waits."""
+    gap = min(max(wanted, low), high) - before
+    n = math.floor((math.sqrt(1 + 8 * abs(gap) / bend) - 1) / 2)
+    fastest = abs(gap) / (n + 1) + bend * n / 2
+    change = math.copysign(min(fastest, step), gap)
+    change = min(max(change, change_before - bend), change_before + bend)
+    return min(max(before + change, low), high)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,7 +14,7 @@ from motorctl.envs import Env, expert
 from motorctl.runtime.operator import Operator
 from motorctl.runtime.pace import Pace, Pacing
 from motorctl.runtime.reader import Reader
-from motorctl.runtime.safety import CAUTIOUS, Phase, SafetyConfig, advance, first_state
+from motorctl.runtime.safety import CAUTIOUS, Phase, SafetyConfig, advance, first_state, late
 from motorctl.runtime.workspace import limits_near
 
 Array = NDArray[np.float64]
@@ -85,6 +86,10 @@ class Decoder(Protocol):
 
     def step(self, features: NDArray[np.float32], state: Any) -> tuple[NDArray[np.floating], Any]:
         """The command ``(command,)`` for one row of features ``(feature,)``, and the state to go on with."""
+        ...
+
+    def prepare(self, state: Any) -> None:
+        """Do what of the next :meth:`step` from ``state`` does not wait for its row; asked again while none comes."""
         ...
 
 
@@ -178,13 +183,15 @@ def run_loop(
     state, pace = first_state(len(low), started), Pace(period, started, pacing)
     while pace.deadline <= started + seconds + period / 2 and not operator.ended:
         # The network has to see every row, the oldest first; the limb only what it says of the newest.
-        rows = reader.read_until(pace.deadline, pace.at_once_from).values
+        prepare = partial(controller.prepare, hidden)
+        rows = reader.read_until(pace.deadline, pace.at_once_from, pace.early_before, prepare).values
         ready, before = now(), state.phase
         for row in rows:
             wanted, hidden = controller.step(row, hidden)
         guided = guide(wanted, intended, info)
         request = operator.request()
-        state = advance(safety, limits_at(info), state, guided, reader.newest, ready, *request, reader.trouble)
+        trouble = reader.trouble or late(safety, reader.lateness)
+        state = advance(safety, limits_at(info), state, guided, reader.newest, ready, *request, trouble)
         command = state.given.command
         actuator(command, ready)
         issued = now()
@@ -221,7 +228,7 @@ def run_loop(
             trial, trial_start = trial + 1, now()
         intended = intention(info)
         yield step
-        pace.go_on(missed, ready if len(rows) else None, state.phase is Phase.RUNNING)
+        pace.go_on(missed, reader.came if len(rows) else None, state.phase is Phase.RUNNING)
 
 
 def intended_by_expert(env: Env) -> Callable[[Mapping[str, Any]], Array]:

@@ -22,10 +22,11 @@ NAN = float("nan")
 class Reader:
     """Turns whatever has arrived into features; remembers the pipeline's state and how old the samples are.
 
-    ``newest`` is when the newest usable sample was measured (s): one of which half of the electrodes have a value.
+    ``newest`` is when the newest usable sample was measured (s): one of which half of the electrodes have a value;
+    ``lateness`` is how old it was when it came (s).
     ``trouble`` says why there is none, where that is known. ``heard`` is what the source gave in the last call of
-    :meth:`read_until`, ``used`` the oldest and the newest of the samples that its features rest on and those before did
-    not (s).
+    :meth:`read_until`, ``came`` when its last row was complete (s), ``used`` the oldest and the newest of the samples
+    that its features rest on and those before did not (s).
 
     Args:
         source: must have the pipeline's channels.
@@ -38,8 +39,8 @@ class Reader:
 
     def __init__(self, source: Source, pipeline: Pipeline, now: Callable[[], float]) -> None:
         self.source, self.pipeline, self.now = source, pipeline, now
-        self.newest, self.used, self.skipped = -math.inf, (NAN, NAN), 0
-        self.trouble, self.heard = "", list[Chunk]()
+        self.newest, self.came, self.used, self.skipped = -math.inf, -math.inf, (NAN, NAN), 0
+        self.trouble, self.heard, self.lateness = "", list[Chunk](), 0.0
         self._columns = channel_indices(source.info, pipeline.info)
         self._as_it_comes = list(self._columns) == list(range(len(source.info.channels)))
         self._nothing = Chunk(np.empty((0, len(source.info.channels)), np.float32), np.empty(0))
@@ -63,7 +64,13 @@ class Reader:
         self._state, self._past = None, self._state or self._past
         self._unused = NAN
 
-    def read_until(self, deadline: float, at_once_from: float = math.inf) -> Features:
+    def read_until(
+        self,
+        deadline: float,
+        at_once_from: float = math.inf,
+        early_before: float = -math.inf,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> Features:
         """Wait for feature rows, until ``deadline`` at most; all that have become complete since the last call.
 
         Of a backlog longer than ``BACKLOG`` only the last ``CATCH_UP`` s are looked at; ``skipped`` counts the rest.
@@ -71,16 +78,22 @@ class Reader:
         Args:
             deadline: when to return, whatever has come (s).
             at_once_from: from when on to return as soon as there is a row (s).
+            early_before: of a row that comes before, it is not: the one after it is waited for as well (s).
+            meanwhile: called first, and after every sample that completes no row: there is time until the next.
         """
         parts: list[Features] = []
         oldest, self.heard = NAN, []
+        meanwhile()
         while (left := deadline - self.now()) > 0:
             features = self.take(self._read(left))
             if len(features.times):
                 oldest = oldest if parts else self.used[0]
                 self.used = oldest, self.used[1]
                 parts.append(features)
-                deadline = min(deadline, at_once_from)
+                self.came = self.now()
+                deadline = deadline if self.came < early_before else min(deadline, at_once_from)
+            elif self.heard:
+                meanwhile()
         return join_features(parts, len(self.pipeline.names))
 
     def take(self, chunk: Chunk) -> Features:
@@ -88,9 +101,11 @@ class Reader:
         if not len(chunk):
             return join_features([], len(self.pipeline.names))
         self.heard.append(chunk)
-        usable = np.flatnonzero(2 * chunk.mask[:, self._columns].sum(axis=1) >= len(self._columns))
-        self.newest = float(chunk.times[usable[-1]]) if len(usable) else self.newest
-        self.trouble = "" if len(usable) else "more than half of the electrodes give no signal"
+        newest = self._newest_usable(chunk)
+        if newest is None:
+            self.trouble = "more than half of the electrodes give no signal"
+        else:
+            self.newest, self.lateness, self.trouble = newest, self.now() - newest, ""
         recent = self._recent(chunk)
         oldest = float(recent.times[0]) if math.isnan(self._unused) else self._unused
         features = self._process(recent)
@@ -112,6 +127,13 @@ class Reader:
             self.trouble = self.trouble or events[-1].text
         return chunk
 
+    def _newest_usable(self, chunk: Chunk) -> float | None:
+        """When the newest sample was measured of which half of the electrodes have a value (s); None without any."""
+        if chunk.mask[-1].all():
+            return float(chunk.times[-1])
+        usable = np.flatnonzero(2 * chunk.mask[:, self._columns].sum(axis=1) >= len(self._columns))
+        return float(chunk.times[usable[-1]]) if len(usable) else None
+
     def _recent(self, chunk: Chunk) -> Chunk:
         """What is looked at of a chunk."""
         rate = self.source.info.rate
@@ -131,8 +153,8 @@ class Reader:
             state = state._replace(gated=state.gated + past.gated, samples=state.samples + past.samples)
         self._state = state
         if len(features.times):
-            rest = int(np.searchsorted(chunk.times, features.times[-1], "right"))
-            self._unused = float(chunk.times[rest]) if rest < len(chunk) else NAN
+            after = chunk.times[chunk.times > features.times[-1]]
+            self._unused = float(after[0]) if len(after) else NAN
         elif math.isnan(self._unused):
             self._unused = float(chunk.times[0])
         return features

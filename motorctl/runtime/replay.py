@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -176,7 +176,13 @@ class ReplayedReader(Reader):
             return wanted
         return (1 - self.assist) * wanted + self.assist * self._expert(intended, info)
 
-    def read_until(self, deadline: float, at_once_from: float = math.inf) -> Features:
+    def read_until(
+        self,
+        deadline: float,
+        at_once_from: float = math.inf,
+        early_before: float = -math.inf,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> Features:
         """What was heard for the next decision, whatever the deadline."""
         moment = self._moments[self._next]
         self._next += 1
@@ -187,9 +193,9 @@ class ReplayedReader(Reader):
         if moment.asked.request:
             self._operator.ask(moment.asked.request, moment.asked.why)
         self.assist = moment.assist
-        self.heard = []
+        self.heard, self._ready, self._asked_at = [], moment.ready, None
         features = join_features([self.take(chunk) for chunk in moment.chunks], len(self.pipeline.names))
-        self._ready, self._asked_at = moment.ready, None
+        self._asked_at = None
         return features
 
     def trials(self, step: Step) -> dict[str, Any] | None:

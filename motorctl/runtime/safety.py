@@ -118,6 +118,13 @@ def first_state(size: int, now: float) -> SafetyState:
     return SafetyState(Phase.IDLE, UNHEARD, given, float("inf"), now, neutral, "start", "")
 
 
+def late(config: SafetyConfig, lateness: float) -> str:
+    """What is wrong with samples that are ``lateness`` s old when they come; nothing, if they can move the limb."""
+    if lateness <= config.hold_after:
+        return ""
+    return f"samples come more than {config.hold_after:g} s late; if the device is as slow, raise --safety.hold-after"
+
+
 def advance(
     config: SafetyConfig,
     limits: Limits,
@@ -145,21 +152,18 @@ def advance(
     Returns:
         The new state; ``given.command`` is what the limb is told.
     """
-    finite, fresh = bool(np.isfinite(wanted).all()), now - newest <= config.hold_after
-    if finite and fresh:
-        since = min(state.usable_since, now)
-        state = state._replace(usable_since=since, usable_until=newest, wanted=wanted.astype(float))
-    else:
-        state = state._replace(usable_since=float("inf"))
-    held = state.phase is Phase.HOLDING and state.latched == "hold"
-    if request:
-        state = state._replace(latched=request, asked=asked)
+    fresh, held = now - newest <= config.hold_after, state.phase is Phase.HOLDING and state.latched == "hold"
+    since, until, usable = float("inf"), state.usable_until, state.wanted
+    if fresh and np.isfinite(wanted).all():
+        since, until, usable = min(state.usable_since, now), newest, wanted.astype(float)
+    asks = (request, asked) if request else (state.latched, state.asked)
+    state = SafetyState(state.phase, state.cause, state.given, since, until, usable, *asks)
     quiet = now - state.usable_until
     reason = "the controller's output is not finite" if fresh else trouble or f"no sample for {now - newest:.2f} s"
     phase, cause = _next_phase(config, state, held, quiet, now, reason)
     if phase is state.phase is not Phase.RUNNING and state.latched == "start" and not (trouble or request):
         cause = state.cause  # the first, while it lasts
-    return state._replace(phase=phase, cause=cause, given=_command(config, limits, state, phase, quiet))
+    return SafetyState(phase, cause, _command(config, limits, state, phase, quiet), since, until, usable, *asks)
 
 
 def _next_phase(
@@ -183,11 +187,11 @@ def _next_phase(
 
 def _command(config: SafetyConfig, limits: Limits, state: SafetyState, phase: Phase, quiet: float) -> Given:
     """What the limb is told."""
+    if phase is Phase.RUNNING:
+        return limits.approach(state.wanted, state.given)
     neutral = np.zeros_like(state.wanted)
     if state.latched == "stop":  # at once, whatever the limits of change
         return Given(neutral, neutral)
-    if phase is Phase.RUNNING:
-        return limits.approach(state.wanted, state.given)
     if phase is Phase.HOLDING and state.latched == "start":
         left = 1 - np.clip((quiet - config.fade_after) / config.fade, 0, 1)
         return limits.approach(state.wanted * left, state.given)

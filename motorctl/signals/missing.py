@@ -25,8 +25,7 @@ class MissingState(NamedTuple):
     """What is remembered of each channel."""
 
     base: Array  # (channel,) level that is taken off, so that an electrode's offset never steps into a filter
-    distance: Array  # (channel,) from the average, when last measured
-    average: float
+    last: Array  # (channel,) the last sample less that, or what stood in for it
     silent: NDArray[np.int64]  # (channel,) samples since it was last measured
 
 
@@ -36,7 +35,7 @@ def first_state(samples: Array, measured: Mask, weights: Array, restart: int) ->
     first = np.where(there, samples[0], 0.0)
     total = weights @ there
     base = np.where(there, first, weights @ first / total if total else 0.0)
-    return MissingState(base, np.zeros_like(base), 0.0, np.where(there, 0, restart))
+    return MissingState(base, np.zeros_like(base), np.where(there, 0, restart))
 
 
 def fill_missing(
@@ -55,11 +54,9 @@ def fill_missing(
         the samples less their base, ``(time, channel)``; the base, ``(time, channel)`` or, where it stayed the same,
         ``(1, channel)``; and the new state.
     """
-    if measured.all() and (state.silent < restart).all():
+    if measured.all() and not state.silent.any():
         signals = samples - state.base
-        average = float(weights @ signals[-1])
-        here = MissingState(state.base, signals[-1] - average, average, np.zeros_like(state.silent))
-        return signals, state.base[None], here
+        return signals, state.base[None], MissingState(state.base, signals[-1], state.silent)
     signals, bases = np.empty_like(samples), np.empty_like(samples)
     changes = np.flatnonzero((measured[1:] != measured[:-1]).any(axis=1)) + 1
     for start, end in pairwise([0, *changes.tolist(), len(samples)]):
@@ -73,7 +70,9 @@ def _fill_stretch(
     samples: Array, there: Mask, state: MissingState, weights: Array, restart: int
 ) -> tuple[Array, MissingState]:
     """A stretch in which the same channels are measured throughout."""
-    base, distance, average, silent = state
+    base, last, silent = state
+    average = float(weights @ last)
+    distance = last - average
     back = there & (silent >= restart)
     if back.any():
         stays = there & ~back
@@ -83,8 +82,7 @@ def _fill_stretch(
     averages = _average(signals, there, weights, average)
     signals = np.where(there, signals, averages[:, None] + distance)
     silent = np.where(there, 0, np.minimum(silent + len(samples), restart))
-    last = float(averages[-1])
-    return signals, MissingState(base, signals[-1] - last, last, silent)
+    return signals, MissingState(base, signals[-1], silent)
 
 
 def _average(signals: Array, there: Mask, weights: Array, before: float) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations_with_replacement
 from math import gcd
 from typing import NamedTuple
@@ -163,18 +163,25 @@ class PipelineDesign:
         return self._spatial_filter[1]
 
     @cached_property
-    def columns(self) -> NDArray[np.intp]:
+    def columns(self) -> NDArray[np.intp] | slice:
         """Where the electrodes are in a chunk."""
-        return np.array([self.info.labels.index(label) for label in self.electrodes])
+        all_of_them = self.electrodes == self.info.labels
+        return slice(None) if all_of_them else np.array([self.info.labels.index(label) for label in self.electrodes])
 
     def rows(self, samples: int, phase: int) -> tuple[NDArray[np.intp], int]:
         """Samples that end a feature row, and the new phase. Row k ends with the first sample that completes k/rate."""
-        rows, per = self._steps.numerator, self._steps.denominator
-        numbers = range(phase * rows // per + 1, (phase + samples) * rows // per + 1)
-        ends = [-(-k * per // rows) - 1 - phase for k in numbers]
-        return np.array(ends, np.intp), (phase + samples) % per
+        rows, per = self._steps.as_integer_ratio()
+        return row_ends(rows, per, samples, phase), (phase + samples) % per
 
     @cached_property
     def _steps(self) -> Fraction:
         """Feature rows per sample, exactly."""
         return Fraction(self.config.rate).limit_denominator(1000) / Fraction(self.info.rate).limit_denominator(1000)
+
+
+@lru_cache(maxsize=4096)
+def row_ends(rows: int, per: int, samples: int, phase: int) -> NDArray[np.intp]:
+    """Which of ``samples`` end a row where ``per`` samples make ``rows`` of them, the first being sample ``phase``; not
+    to be written to."""
+    numbers = range(phase * rows // per + 1, (phase + samples) * rows // per + 1)
+    return np.array([-(-k * per // rows) - 1 - phase for k in numbers], np.intp)

@@ -63,6 +63,22 @@ def test_in_single_precision_they_agree_to_1e_6(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@given(orders=st.lists(st.lists(st.integers(0, 5), max_size=3), min_size=6, max_size=6))
+@settings(max_examples=10, deadline=None)
+def test_whatever_was_prepared_a_step_gives_the_same(kind: str, orders: list[list[int]]) -> None:
+    plain, ahead = Stepper(make(kind)), Stepper(make(kind))
+    rows = np.random.default_rng(0).standard_normal((6, 3)).astype(np.float32)
+    states = [plain.initial_state()]
+    for row, order in zip(rows, orders, strict=True):
+        expected, after = plain.step(row, states[-1])
+        for prepared in order:
+            ahead.prepare(states[prepared % len(states)])
+        found, _ = ahead.step(row, states[-1])
+        np.testing.assert_array_equal(found, expected)
+        states.append(after)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_nothing_grows(kind: str) -> None:
     stepper = Stepper(make(kind))
     row, state = np.ones(3, np.float32), stepper.initial_state()

@@ -74,6 +74,8 @@ class Constant:
         self.rows = state + 1
         return self.command, self.rows
 
+    def prepare(self, state: int) -> None: ...
+
 
 def env() -> Env:
     return make_env("motorctl/ArmReach-v0", command="velocity", control_rate=50.0)
@@ -152,6 +154,25 @@ def test_a_row_that_does_not_come_is_not_waited_for_beyond_the_deadline() -> Non
     assert (np.diff(pause) > 0).all()
 
 
+@pytest.mark.parametrize("stall", [0.012, 0.02, 0.025, 0.029, 0.033, 0.05, 0.11])
+def test_after_a_stall_of_the_device_no_sample_waits(stall: float) -> None:
+    """What was held up comes at once, in a period that has had its command, or with its own as well."""
+
+    class Stalling(Device):
+        def read(self, timeout: float) -> Chunk:
+            if 1.0 <= self.time < 1.0 + stall:
+                self.time = min(self.time + timeout, 1.0 + stall)
+                return Chunk(np.empty((0, 2), np.float32), np.empty(0))
+            return super().read(timeout)
+
+    source = Stalling(drift=0.0, latency=5e-4, begin=0.003)
+    steps = list(run_loop(Reader(source, PIPELINE, source.now), Constant(0.1, 0.0), env(), 2.0, 1, pacing="samples"))
+    assert all(s.newest_age == pytest.approx(5e-4) for s in steps[3:] if not 1.0 < s.time < 1.04 + stall)
+    assert len(steps) == pytest.approx(100, abs=2) and not sum(s.missed for s in steps)
+    assert min(np.diff([s.time for s in steps])) > 0
+    assert max(np.diff([s.time for s in steps])) < 0.041
+
+
 def test_an_actuator_is_told_every_command_before_the_limb_moves() -> None:
     told: list[tuple[float, float]] = []
     source = Scripted()
@@ -228,6 +249,16 @@ class Counting(Constant):
 
     def step(self, features: NDArray[np.float32], state: int) -> tuple[NDArray[np.floating], int]:
         return np.array([min(state, 50) / 100, 0.0]), state + 1
+
+
+def test_a_device_that_is_always_late_is_named_as_the_cause_and_may_be_allowed() -> None:
+    steps = run(Device(drift=0.0, latency=0.15, begin=0.0), Constant(0.1, 0.0), 1.0)
+    assert all(s.phase is Phase.IDLE and (s.command == 0).all() for s in steps)
+    assert {s.cause for s in steps[10:]} == {
+        "samples come more than 0.1 s late; if the device is as slow, raise --safety.hold-after"
+    }
+    allowed = replace(AT_ONCE, hold_after=0.2)
+    assert run(Device(drift=0.0, latency=0.15, begin=0.0), Constant(0.1, 0.0), 1.0, safety=allowed)[-1].command[0] > 0
 
 
 def test_after_a_stop_the_hidden_state_and_the_filters_are_new() -> None:

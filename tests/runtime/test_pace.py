@@ -52,6 +52,6 @@ def test_rows_in_bursts_do_not_make_the_grid_run_ahead():
         due = (int(now / (4 * PERIOD)) + 1) * 4 * PERIOD  # the next burst
         come = due <= pace.deadline
         now = max(due, pace.at_once_from) if come else pace.deadline
-        pace.go_on(0, now if come else None, moving=False)
+        pace.go_on(0, due if come else None, moving=False)
         now, steps = now + 1e-4, steps + 1
     assert abs(steps - 4.0 / PERIOD) <= 2

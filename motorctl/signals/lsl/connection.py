@@ -35,7 +35,7 @@ class Connection(NamedTuple):
     Args:
         inlet: of pylsl; it does not recover by itself, since liblsl would accept a stream of another rate.
         info: what the stream says of itself.
-        factors: ``(channel,)`` to µV.
+        factors: ``(channel,)`` to µV; None where they are all 1.
         speed: how many times as fast as at ``info.rate`` samples come; 1 for a device.
         uid: of the outlet, another one after every restart.
         created: when the outlet was made, on this machine's clock (s).
@@ -44,7 +44,7 @@ class Connection(NamedTuple):
 
     inlet: pylsl.StreamInlet
     info: StreamInfo
-    factors: NDArray[np.float64]
+    factors: NDArray[np.float64] | None
     speed: float
     uid: str
     created: float
@@ -67,7 +67,8 @@ def connecting(found: pylsl.StreamInfo, unit: str | None, timeout: float) -> Wai
     info, factors = read_metadata(full, unit)
     offset = yield from answer(inlet.time_correction, timeout)
     created = full.created_at() + offset
-    return Connection(inlet, info, factors, playback_speed(full), full.uid(), created, Clock(inlet, offset))
+    needed = factors if (factors != 1).any() else None
+    return Connection(inlet, info, needed, playback_speed(full), full.uid(), created, Clock(inlet, offset))
 
 
 def answer(call: Callable[[float], T], timeout: float) -> Waiting[T]:

@@ -244,10 +244,14 @@ class LSLSource:
         return connection
 
 
-def measured(raw: NDArray[Any], factors: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Numbers of any type times ``(channel,)`` factors, as float32, and which of them are finite; others become 0."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        samples = (raw * factors).astype(np.float32)  # (time, channel)
+def measured(raw: NDArray[Any], factors: NDArray[np.float64] | None) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Numbers of any type times ``(channel,)`` factors, if any, as float32, and which of them are finite; the others
+    become 0, in ``raw`` too."""
+    if factors is None and raw.dtype == np.float32:  # as of nearly every headset, whose samples a loop waits for
+        samples = raw
+    else:
+        with np.errstate(over="ignore", invalid="ignore"):
+            samples = (raw * (1 if factors is None else factors)).astype(np.float32)  # (time, channel)
     mask = np.isfinite(samples)
     if not mask.all():
         samples[~mask] = 0
