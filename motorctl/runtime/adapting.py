@@ -54,8 +54,8 @@ class LearningConfig:
     """How the read-out follows its user."""
 
     rule: Literal["rls", "smooth-batch", "intercept"] = "rls"
-    """Recursive least squares, a little with every row, SmoothBatch, once in a while (Orsborn et al. 2012), or the
-    bias alone, after each trial (Wolpaw & McFarland 2004)."""
+    """Recursive least squares, after each trial, SmoothBatch, once in a while (Orsborn et al. 2012), or the bias alone,
+    after each trial (Wolpaw & McFarland 2004)."""
     half_life: float = 120.0
     """Of rls and smooth-batch: time after which a row counts half, or half of the first read-out is left (s)."""
     batch: float = 30.0

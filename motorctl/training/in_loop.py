@@ -123,6 +123,7 @@ def use_and_adapt(
     minutes: float,
     seed: int,
     gain: float = 1.0,
+    others: bool = False,
 ) -> tuple[list[list[tuple[float, Episode]]], Tensor]:
     """A session in which everybody uses a controller whose read-out follows them, each person's on its own.
 
@@ -137,6 +138,7 @@ def use_and_adapt(
         minutes: for how long (min).
         seed: of the session.
         gain: what commands are multiplied by.
+        others: everybody has the EEG of the next person, which tells nothing of their own target: chance.
 
     Returns:
         Of each person when each episode ended (s), and the episode; and the read-outs ``(person, command,
@@ -152,7 +154,8 @@ def use_and_adapt(
     recorder = Recorder(loop.env, people, steps, {})
     ended: list[list[tuple[float, Episode]]] = [[] for _ in range(people)]
     for step in range(1, steps + 1):
-        rows = own_scaling(checkpoints, met.moment.features).chunk(len(controllers))
+        features = met.moment.features.roll(1, 0) if others else met.moment.features
+        rows = own_scaling(checkpoints, features).chunk(len(controllers))
         hidden, states = map(list, zip(*map(units, controllers, rows, states), strict=True))
         every = torch.cat(hidden)
         hand, target = met.seen

@@ -14,7 +14,7 @@ from random weights on the same minutes).
 
 `<brain>.closed_loop.<decoder>.<user>.half_minute_<k>`: success of episodes that end in the k-th half minute of use,
 begun with the stored controller in another session; decoder `fixed`, `smooth_batch`, `rls` or `intercept`, user `naive`
-or `learning` (has an internal model of the decoder that adapts too).
+or `learning` (has an internal model of the decoder that adapts too), or `chance`: everybody has somebody else's EEG.
 
 Seeds run side by side, each with people of its own, which takes a fraction of the time.
 """
@@ -91,10 +91,10 @@ FAINT = 0.5
 RULES = {
     "fixed": None,
     "smooth_batch": SmoothBatch(batch=20.0, half_life=30.0),
-    "rls": RecursiveLeastSquares(half_life=60.0),
+    "rls": RecursiveLeastSquares(half_life=120.0),
     "intercept": Intercept(),
 }
-LEARNERS = {"naive": User(RATE), "learning": User(RATE, learning=0.5)}
+LEARNERS = {"naive": User(RATE), "learning": User(RATE, learning=0.5), "chance": User(RATE)}
 SEED = 1000
 """Of all people; that of each network is its number."""
 Rates = dict[str, list[tuple[float, int]]]
@@ -250,7 +250,8 @@ def in_use(setting: Setting, stored: list[Checkpoint], config: Benchmark) -> Rat
     raw, people = unfitted(stored[0].pipeline), config.seeds * config.people
     for (decoder, rule), (learner, user) in product(RULES.items(), LEARNERS.items()):
         loop = make_loop(setting, raw, user, people)
-        ended, _ = use_and_adapt(stored, loop, rule, config.use, SEED + 2 * OTHERS, setting.way.gain)
+        others = learner == "chance"
+        ended, _ = use_and_adapt(stored, loop, rule, config.use, SEED + 2 * OTHERS, setting.way.gain, others)
         for k in range(round(2 * config.use)):
             now = [
                 [e.success for own in group for at, e in own if 30 * k < at <= 30 * (k + 1)]

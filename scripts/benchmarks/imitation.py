@@ -5,16 +5,16 @@ Keys: `<env>.<brain>.<method>.success_rate`, `.low`, `.high` and `.time_to_targe
 the time that people had (Wolpaw & McFarland 2004); `.default.success_rate`, `.low`, `.high` within the environment's
 own time limit, of the same reaches; `.wall_seconds` a seed, `.offline_r`; `<env>.<brain>.eeg_seconds_per_second`. Each
 is the mean over seeds, success with Student's t interval. `chance` is the cloned controller given the EEG of somebody
-else. `<env>.<brain>.gain.dagger` is the difference to `cloning` of the same seed, `.gain.adaptation` and
-`.gain.intercept` those to `unadapted`, the same people with the controller as DAgger left it.
+else. `<env>.<brain>.gain.dagger` is the difference to `cloning` of the same seed, `.gain.adaptation`, `.gain.intercept`
+and `.gain.readout` those to `unadapted`, the same people with the controller as DAgger left it.
 
 Cloning and DAgger have equal data: as many people watch the expert for cloning as watch and act for DAgger. The same
 people try both. For adaptation others use the controller that DAgger left, and it is fitted to each of them, who goes
 on with it; `intercept` leaves the controller as it is but for its bias, which follows each of them after every trial,
-from the first on, and counts the same reaches. Seeds differ in people and networks; they run side by side, which takes
-a fraction of the time.
+from the first on, and `readout` but for its read-out (least squares); they count the same reaches. Seeds differ in
+people and networks; they run side by side, which takes a fraction of the time.
 
-With `--json` of an earlier run of the same configuration, what is in there is not measured again.
+With `--json` of an earlier run of the same configuration, what is in there with every method is not measured again.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from motorctl.signals.pipeline import Pipeline
 from motorctl.training.adaptation import AdaptationConfig
 from motorctl.training.checkpoint import Checkpoint
 from motorctl.training.dagger import DaggerConfig, act, watch
-from motorctl.training.decoder_adaptation import Intercept
+from motorctl.training.decoder_adaptation import Intercept, RecursiveLeastSquares, Rule
 from motorctl.training.imitation import ImitationConfig, decode, train
 from motorctl.training.in_loop import adapt_people, go_on, in_groups, one_each, stand_still, use_and_adapt
 from motorctl.training.sequence import Sequence
@@ -63,8 +63,9 @@ from motorctl.training.steering import way_to_steer
 
 ENVIRONMENTS = ("ArmReach", "ArmCenterOut")
 BRAINS = ("ideal", "realistic", "hard")
-METHODS = ("cloning", "dagger", "adaptation", "intercept")
-OVER = {"dagger": "cloning", "adaptation": "unadapted", "intercept": "unadapted"}
+RULES = {"intercept": Intercept(), "readout": RecursiveLeastSquares()}
+METHODS = ("cloning", "dagger", "adaptation", *RULES)
+OVER = {"dagger": "cloning", "adaptation": "unadapted", **dict.fromkeys(RULES, "unadapted")}
 """What each is held against."""
 SESSIONS = {"ideal": 4, "realistic": 64, "hard": 20}
 """People who watch before DAgger, and who act in each of its rounds."""
@@ -109,7 +110,7 @@ def benchmark(config: Benchmark) -> None:
     results = begun(config)
     for name in config.only or every:
         env, brain = name.split(".")
-        if brain in results.setdefault(env, {}):
+        if set(METHODS) <= set(results.setdefault(env, {}).get(brain, {})):
             continue
         started = time.perf_counter()
         results[env][brain] = over_seeds(*Cell(config, env, brain).measure())
@@ -158,7 +159,7 @@ class Cell:
             found[method] = [{"offline_r": r, "wall_seconds": wall} for r in offline]
         adapted, episodes, found["unadapted"] = self.adapt(learned)
         found["adaptation"] = [figures | {"wall_seconds": adapted / self.config.seeds} for figures in episodes]
-        found["intercept"] = self.follow(learned)
+        found |= {name: self.follow(learned, rule) for name, rule in RULES.items()}
         for method, controllers in (("cloning", cloned), ("dagger", learned)):
             decide = in_groups([ready(one, self.brain) for one in controllers])
             found[method] = merged(found[method], self.try_out(decide))
@@ -196,12 +197,12 @@ class Cell:
         without = self.next_reaches(loop, stand_still(loop), in_groups([ready(one, self.brain) for one in own]))
         return seconds, with_it, without
 
-    def follow(self, checkpoints: list[Checkpoint]) -> list[Figures]:
-        """Success of the same people, from as late on, with a controller whose intercept follows them all the time."""
+    def follow(self, checkpoints: list[Checkpoint], rule: Rule[Any]) -> list[Figures]:
+        """Success of the same people, from as late on, with a controller that follows them all the time."""
         loop, use, reaches = self.loop(self.config.adapted), self.config.minutes, self.config.adapted_reaches
         longest = use + (reaches + 1) * (PUBLISHED_LIMIT + 1.0) / 60  # one reach is under way when the others begin
         seed = self.config.seed + 3 * OTHERS
-        ended, _ = use_and_adapt(checkpoints, loop, Intercept(), longest, seed, self.way.gain)
+        ended, _ = use_and_adapt(checkpoints, loop, rule, longest, seed, self.way.gain)
         later = [[episode for at, episode in own if at - episode.seconds > 60 * use][:reaches] for own in ended]
         return [self.figures([episode for own in group for episode in own]) for group in self.groups(later)]
 
@@ -272,7 +273,7 @@ def table(results: dict[str, Any]) -> Table:
     shown = Table("environment", "brain", "method", "within 10 s", "in the environment's time", "time, s", "offline r")
     for env in ENVIRONMENTS:
         for brain, of in results.get(env, {}).items():
-            for method in (*METHODS, "unadapted", "chance"):
+            for method in filter(of.__contains__, (*METHODS, "unadapted", "chance")):
                 own = of[method]
                 ends = [f"{v['success_rate']:.2f} ({v['low']:.2f} to {v['high']:.2f})" for v in (own, own["default"])]
                 rest = [f"{own[name]:.2f}" if name in own else "" for name in ("time_to_target", "offline_r")]

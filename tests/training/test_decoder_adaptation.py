@@ -69,7 +69,7 @@ def test_recursive_least_squares_is_least_squares(count: int, half_life: float, 
         expected = ridge(
             hidden[:, user].numpy(), intended[:, user].numpy(), weight, first(2)[user].numpy(), prior * fades
         )
-        np.testing.assert_allclose(state.readout[user], expected, rtol=1e-6, atol=1e-8)
+        np.testing.assert_allclose(state.fitted[user], expected, rtol=1e-6, atol=1e-8)
 
 
 def test_smooth_batch_blends_the_fits_of_its_batches() -> None:
@@ -110,12 +110,17 @@ def test_an_intercept_makes_the_latest_trials_right_in_the_mean() -> None:
     assert torch.equal(found[..., :-1], first(2)[..., :-1])
 
 
-def test_an_intercept_stays_while_a_trial_lasts() -> None:
-    hidden, intended = rows(1, 30)
-    state = run(Intercept(), hidden[:20], intended[:20], first(1))
-    more = Intercept().update(hidden[20], intended[20], torch.tensor([False]), state)
+@pytest.mark.parametrize("rule", RULES)
+def test_a_read_out_stays_while_a_trial_lasts(rule: Any) -> None:
+    """What is known of a trial's own target must not reach the hand before the next."""
+    hidden, intended = rows(1, 41)
+    state = run(rule, hidden[:40], intended[:40], first(1))
+    more = rule.update(hidden[40], intended[40], torch.tensor([False]), state)
     assert more.readout is state.readout
-    assert not torch.equal(Intercept().update(hidden[20], intended[20], begins(20, 0), state).readout, state.readout)
+    begun = rule.update(hidden[40], intended[40], torch.tensor([True]), state).readout
+    assert not torch.equal(begun, state.readout)
+    other = rule.update(hidden[40], -intended[40], torch.tensor([True]), state).readout
+    assert torch.equal(begun, other)
 
 
 @pytest.mark.parametrize("rule", RULES)
