@@ -63,7 +63,7 @@ from motorctl.training.steering import way_to_steer
 
 ENVIRONMENTS = ("ArmReach", "ArmCenterOut")
 BRAINS = ("ideal", "realistic", "hard")
-RULES = {"intercept": Intercept(), "readout": RecursiveLeastSquares()}
+RULES: dict[str, Rule[Any]] = {"intercept": Intercept(), "readout": RecursiveLeastSquares()}
 METHODS = ("cloning", "dagger", "adaptation", *RULES)
 OVER = {"dagger": "cloning", "adaptation": "unadapted", **dict.fromkeys(RULES, "unadapted")}
 """What each is held against."""

@@ -25,7 +25,7 @@ def written_in_place(x: Tensor) -> Tensor:
 
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "arithmetic": lambda x: (x * 2 - x.flip(1)) / (1.5 + x.square()) + (3 - x) - 0.5 * -x,
-    "trigonometry": lambda x: x.sin() * x.cos() + torch.tan(0.3 * x) + torch.atan2(x, x.flip(1) + 3),
+    "trigonometry": lambda x: x.sin() * x.cos() + torch.tan(0.3 * x) + torch.atan2(x, x.flip(1) + 3.5),
     "exponentials": lambda x: x.exp() + (x.square() + 1).log() + x.tanh() * torch.sigmoid(x),
     "roots": lambda x: (
         (x.square() + 0.1).sqrt() + (x.square() + 0.1).rsqrt() + (x.abs() + 0.2) ** 1.7 + x**3 + (x + 5) ** -2
