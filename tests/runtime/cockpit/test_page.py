@@ -180,7 +180,7 @@ def test_a_killed_cockpit_stops_the_limb_and_a_new_one_starts_it(running: Runnin
     cockpit.kill()
     heard: list[str] = []
     wait_until(lambda: bool(heard.extend(text for _, text in running.events.read(0.2)) or "stopped" in str(heard)))
-    assert heard[-1] == "stopped: the cockpit has ended"
+    assert "stopped: the cockpit has ended" in heard  # others are told of it as well
     opened.complaints.clear()  # the page has lost its server
     remote = Remote(running.name)
     wait_until(lambda: remote.ask("start") and any("running" in text for _, text in running.events.read(0.2)))
