@@ -184,7 +184,7 @@ def run_loop(
     while pace.deadline <= started + seconds + period / 2 and not operator.ended:
         # The network has to see every row, the oldest first; the limb only what it says of the newest.
         prepare = partial(controller.prepare, hidden)
-        rows = reader.read_until(pace.deadline, pace.at_once_from, pace.early_before, prepare).values
+        rows = reader.read_at(pace, prepare).values
         ready, before = now(), state.phase
         for row in rows:
             wanted, hidden = controller.step(row, hidden)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from motorctl.errors import StreamError, StreamLost
+from motorctl.runtime.pace import Pace
 from motorctl.signals.gate import Gated
 from motorctl.signals.pipeline import Features, Pipeline, PipelineState, join_features
 from motorctl.signals.stream import Chunk, Source, channel_indices
@@ -25,7 +26,7 @@ class Reader:
     ``newest`` is when the newest usable sample was measured (s): one of which half of the electrodes have a value;
     ``lateness`` is how old it was when it came (s).
     ``trouble`` says why there is none, where that is known. ``heard`` is what the source gave in the last call of
-    :meth:`read_until`, ``came`` when its last row was complete (s), ``used`` the oldest and the newest of the samples
+    :meth:`read_at`, ``came`` when its last row was complete (s), ``used`` the oldest and the newest of the samples
     that its features rest on and those before did not (s).
 
     Args:
@@ -64,25 +65,18 @@ class Reader:
         self._state, self._past = None, self._state or self._past
         self._unused = NAN
 
-    def read_until(
-        self,
-        deadline: float,
-        at_once_from: float = math.inf,
-        early_before: float = -math.inf,
-        meanwhile: Callable[[], None] = lambda: None,
-    ) -> Features:
-        """Wait for feature rows, until ``deadline`` at most; all that have become complete since the last call.
+    def read_at(self, pace: Pace, meanwhile: Callable[[], None] = lambda: None) -> Features:
+        """Wait for feature rows, until the next deadline at most; all that have become complete since the last call.
 
         Of a backlog longer than ``BACKLOG`` only the last ``CATCH_UP`` s are looked at; ``skipped`` counts the rest.
 
         Args:
-            deadline: when to return, whatever has come (s).
-            at_once_from: from when on to return as soon as there is a row (s).
-            early_before: of a row that comes before, it is not: the one after it is waited for as well (s).
+            pace: when the deadline is, from when on to return as soon as there is a row, and which row is so early that
+                the one after it is waited for as well.
             meanwhile: called first, and after every sample that completes no row: there is time until the next.
         """
         parts: list[Features] = []
-        oldest, self.heard = NAN, []
+        oldest, deadline, self.heard = NAN, pace.deadline, []
         meanwhile()
         while (left := deadline - self.now()) > 0:
             features = self.take(self._read(left))
@@ -91,7 +85,8 @@ class Reader:
                 self.used = oldest, self.used[1]
                 parts.append(features)
                 self.came = self.now()
-                deadline = deadline if self.came < early_before else min(deadline, at_once_from)
+                if self.came >= pace.early_before:
+                    deadline = min(deadline, pace.at_once_from)
             elif self.heard:
                 meanwhile()
         return join_features(parts, len(self.pipeline.names))

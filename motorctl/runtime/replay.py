@@ -24,6 +24,7 @@ from motorctl.runtime.limb_stream import LoopStreams
 from motorctl.runtime.loop import Decoder, Sink, Step, free_reaching, run_loop
 from motorctl.runtime.matching import decoder_for, environment_for
 from motorctl.runtime.operator import Operator
+from motorctl.runtime.pace import Pace
 from motorctl.runtime.reader import Reader
 from motorctl.runtime.report import number, print_table, summary_rows
 from motorctl.runtime.safety import SafetyConfig
@@ -176,14 +177,8 @@ class ReplayedReader(Reader):
             return wanted
         return (1 - self.assist) * wanted + self.assist * self._expert(intended, info)
 
-    def read_until(
-        self,
-        deadline: float,
-        at_once_from: float = math.inf,
-        early_before: float = -math.inf,
-        meanwhile: Callable[[], None] = lambda: None,
-    ) -> Features:
-        """What was heard for the next decision, whatever the deadline."""
+    def read_at(self, pace: Pace, meanwhile: Callable[[], None] = lambda: None) -> Features:
+        """What was heard for the next decision, whatever the pace."""
         moment = self._moments[self._next]
         self._next += 1
         if self._next == len(self._moments):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motorctl.signals.covariance import shrunk_covariance
-from motorctl.signals.trail import Trail
+from motorctl.signals.trail import Trail, trail_of
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -24,7 +24,7 @@ class WindowState(NamedTuple):
 
 def first_window(window: int, numbers: int, signals: int, said: Array) -> WindowState:
     """Nothing but rest so far, all of it valid; ``said`` is told while nothing counts."""
-    return WindowState(Trail(np.zeros((window, numbers))), Trail(np.ones((window, signals), bool)), said)
+    return WindowState(trail_of(np.zeros((window, numbers))), trail_of(np.ones((window, signals), bool)), said)
 
 
 def mean_power(

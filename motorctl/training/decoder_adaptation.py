@@ -195,8 +195,7 @@ class Intercept:
     the slope of the regression of one on the other over all trials so far.
 
     The power of rhythms wanders by as much as an intention changes it, and what a running mean of the features takes
-    away is in part what was intended meanwhile. A bias that moved within a trial would pull the hand to that trial's
-    target by itself; the targets of past trials tell nothing of the next.
+    away is in part what was intended meanwhile.
 
     Raises:
         ConfigurationError: the memory is not above 0.

@@ -19,6 +19,7 @@ from motorctl.person.source import SimulatedSource
 from motorctl.person.user import User
 from motorctl.runtime.loop import Step, Trials, command_range, free_reaching, run_loop
 from motorctl.runtime.operator import Operator
+from motorctl.runtime.pace import Pace
 from motorctl.runtime.reader import BACKLOG, CATCH_UP, Reader
 from motorctl.runtime.safety import CAUTIOUS, Phase, SafetyConfig
 from motorctl.runtime.summary import summarize
@@ -330,7 +331,7 @@ def test_of_a_long_backlog_only_the_end_is_looked_at() -> None:
 
     source = Hoarding()
     reader = Reader(source, PIPELINE, source.now)
-    features = reader.read_until(0.02)
+    features = reader.read_at(Pace(0.02, 0.0, "clock"))
     assert reader.skipped + CATCH_UP * INFO.rate == pytest.approx(100 * INFO.rate, abs=1) and BACKLOG < 100
     assert len(features.values) == pytest.approx(CATCH_UP * 50, abs=1)
     assert features.times[-1] == pytest.approx(100.0, abs=0.02)
